@@ -1,0 +1,63 @@
+"""`python -m demo up`, and `python -m demo exec [--throwaway] -- COMMAND…` (see `./run`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from demo import environment, servers
+from demo.supervisor import Stopped, say, stop_on_signals
+from demo.up import up
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["up"]:
+        return up()
+    if len(arguments) >= 3 and arguments[0] == "exec" and "--" in arguments:
+        divider = arguments.index("--")
+        return execute(arguments[divider + 1 :], throwaway="--throwaway" in arguments[:divider])
+    say(__doc__ or "")
+    return 2
+
+
+def execute(command: list[str], *, throwaway: bool) -> int:
+    """Runs the command with DATABASE_URL and REDIS_URL set; returns its exit status."""
+    data = environment.data_folder()
+    data.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="test-", dir=data)) if throwaway else data
+    stop_on_signals()
+    try:
+        with servers.running(folder, throwaway=throwaway) as variables:
+            return _run(command, environment.for_commands(data, throwaway=throwaway) | variables)
+    except Stopped:
+        return 130
+    except (servers.ServerError, environment.PortError) as error:
+        say(f"✗ {error}")
+        return 1
+    finally:
+        if throwaway:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: list[str], variables: dict[str, str]) -> int:
+    process = subprocess.Popen(command, env=variables)
+    try:
+        return process.wait()
+    except Stopped:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+
+
+if __name__ == "__main__":
+    os.chdir(environment.ROOT)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""The environment in which the demo's processes run: its own secrets, addresses and folders, no `.env`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class PortError(Exception):
+    """A port variable that is not a port; the text says which."""
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("ECHO_LMS_DATA") or ROOT / ".data")
+
+
+@dataclass(frozen=True)
+class Ports:
+    web: int
+    sandbox: int
+
+    @classmethod
+    def from_environment(cls) -> Ports:
+        ports = cls(_port("PORT", 8000), _port("SANDBOX_PORT", 8900))
+        if ports.web == ports.sandbox:
+            raise PortError(f"PORT and SANDBOX_PORT are both {ports.web}. Choose two different ports.")
+        return ports
+
+    @property
+    def site_url(self) -> str:
+        # localhost here and 127.0.0.1 for the sandbox: two sites for the browser, as in real life. Two ports
+        # of one host would share their cookies.
+        return f"http://localhost:{self.web}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox}"
+
+
+def _port(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
+        raise PortError(f"{name}={text} is not a port number between 1024 and 65535.")
+    return int(text)
+
+
+def _new_secrets() -> dict[str, str]:
+    return {"SECRET_KEY": secrets.token_urlsafe(64), "FERNET_KEYS": secrets.token_urlsafe(48)}
+
+
+def _kept_secrets(data: Path) -> dict[str, str]:
+    """Made once and kept: with other keys a second start could not read what the first one saved."""
+    path = data / "secrets.json"
+    if path.exists():
+        kept: dict[str, str] = json.loads(path.read_text())
+        return kept
+    made = _new_secrets()
+    scratch = path.with_suffix(".new")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(made, file)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.rename(path)
+    return made
+
+
+def for_commands(data: Path, *, throwaway: bool) -> dict[str, str]:
+    """For a command run beside the demo: its secrets where the caller has set none. For a throwaway run:
+    secrets that nobody keeps, and nothing of what the caller's shell says about an installation.
+    """
+    environment = dict(os.environ) | {"ECHO_LMS_READ_DOT_ENV": "0"}
+    if throwaway:
+        return environment | _new_secrets() | {"DEBUG": "1", "SITE_URL": "http://localhost:8000"}
+    ports = Ports.from_environment()
+    sandbox_host = ports.sandbox_url.removeprefix("http://")
+    named = [host for host in environment.get("LMS_ALLOWED_INSECURE_HOSTS", "").split(",") if host.strip()]
+    defaults = _kept_secrets(data) | {
+        "DEBUG": "0",
+        "SITE_URL": ports.site_url,
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
+        "STATIC_ROOT": str(data / "static"),
+        "LOG_JSON": "0",
+    }
+    return (
+        defaults
+        | environment
+        | {
+            "LMS_ALLOWED_INSECURE_HOSTS": ",".join(dict.fromkeys([*named, sandbox_host])),
+            "TZ": "UTC",
+        }
+    )

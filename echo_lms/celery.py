@@ -1,0 +1,47 @@
+"""The Celery app and the periodic table: everything that runs by the clock is listed here, in one place."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import heartbeat_sent, setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "echo_lms.settings")
+
+app = Celery("echo_lms")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.autodiscover_tasks(["echo_lms"], related_name="heartbeats")
+
+app.conf.beat_schedule = {
+    "beat heartbeat": {
+        "task": "echo_lms.heartbeats.beat_heartbeat",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "forget old sign-ins and authorization attempts": {
+        "task": "configurations.tasks.forget_stale_attempts",
+        "schedule": crontab(minute=17, hour=3),
+        "options": {"expires": 3600},
+    },
+    "clear expired sessions": {
+        "task": "accounts.tasks.clear_expired_sessions",
+        "schedule": crontab(minute=47, hour=3),
+        "options": {"expires": 3600},
+    },
+}
+
+
+@setup_logging.connect
+def use_django_logging(**_: Any) -> None:
+    """Celery would install handlers of its own, past the redaction; Django's are already in place."""
+
+
+@heartbeat_sent.connect
+def note_worker_heartbeat(**_: Any) -> None:
+    from echo_lms.heartbeats import beat_of_worker  # noqa: PLC0415 - needs settings, which need this module
+
+    beat_of_worker()

@@ -1,0 +1,18 @@
+"""gunicorn's configuration for the web process."""
+
+from __future__ import annotations
+
+import os
+
+bind = os.environ.get("BIND", "0.0.0.0:8000")  # inside its container; the demo sets BIND to loopback
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
+worker_class = "gthread"
+timeout = 60
+graceful_timeout = 10
+max_requests = 5000
+max_requests_jitter = 500
+# The path without its query: the OAuth callback carries a code there.
+accesslog = os.environ.get("ACCESS_LOG") or None
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
+errorlog = "-"
