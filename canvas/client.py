@@ -1,0 +1,176 @@
+"""Calls to Canvas's REST API with a token: authentication, the meaning of each refusal, paging, waiting."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+from urllib.parse import urljoin
+
+from requests.utils import parse_header_links
+
+from . import errors
+from .throttle import NoThrottle, Throttle
+from .transport import Answer, Transport
+
+ACCEPT = "application/json+canvas-string-ids, application/json"
+THROTTLED_RETRIES = 2
+FIRST_BACK_OFF = 5.0
+LONGEST_WAIT = 20.0
+
+
+class TokenSource(Protocol):
+    def current(self) -> str:
+        """A token to send."""
+
+    def renew(self, rejected: str) -> str:
+        """Another token than the rejected one; raises CanvasError if there is none."""
+
+
+class Client:
+    """The API of one Canvas with one authorization. Reads only."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: TokenSource,
+        throttle: Throttle | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._throttle = throttle or NoThrottle()
+        self._sleep = sleep
+        self.requests_made = 0
+        self.throttles_met = 0
+
+    def get_json(self, path: str, params: list[tuple[str, str]] | None = None) -> Any:
+        """The decoded answer. Raises CanvasError."""
+        return _decoded(self._get(path, params))
+
+    def pages(
+        self, path: str, params: list[tuple[str, str]] | None = None, *, max_pages: int = 50
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Page after page, as long as there is a next link (docs/canvas.md §6).
+
+        Stops at an empty page, because Canvas's lists of unknown length offer a next page after the last one.
+        Raises PagingBroken on a page seen before and after `max_pages`, DestinationRefused on a link elsewhere.
+        """
+        address: str | None = path
+        seen: set[str] = set()
+        while address is not None:
+            if len(seen) >= max_pages:
+                raise errors.PagingBroken(f"more than {max_pages} pages")
+            seen.add(address)
+            answer = self._get(address, params if address == path else None)
+            rows = _rows(_decoded(answer))
+            if not rows:
+                return
+            yield rows
+            address = next_link(answer.headers, base=str(self._transport.origin))
+            if address in seen:
+                raise errors.PagingBroken("a page came a second time")
+
+    def _get(self, path: str, params: list[tuple[str, str]] | None) -> Answer:
+        token = self._tokens.current()
+        try:
+            return self._patiently(path, params, token)
+        except errors.TokenRejected:
+            # One renewal per call, no more: a second refusal is final (docs/canvas.md §1.9).
+            return self._patiently(path, params, self._tokens.renew(token))
+
+    def _patiently(self, path: str, params: list[tuple[str, str]] | None, token: str) -> Answer:
+        """Waits and tries again when Canvas throttles, a few times and never long."""
+        left = LONGEST_WAIT
+        for attempt in range(THROTTLED_RETRIES + 1):
+            try:
+                return self._once(path, params, token)
+            except errors.Throttled as error:
+                self.throttles_met += 1
+                wait = error.retry_after or FIRST_BACK_OFF * (attempt + 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+                if attempt == THROTTLED_RETRIES or wait > left:
+                    raise
+                left -= wait
+                self._sleep(wait)
+        raise AssertionError("the loop returns or raises")
+
+    def _once(self, path: str, params: list[tuple[str, str]] | None, token: str) -> Answer:
+        self._throttle.acquire()
+        try:
+            self.requests_made += 1
+            headers = {"Authorization": f"Bearer {token}", "Accept": ACCEPT}
+            answer = self._transport.send("GET", path, params=params, headers=headers)
+            error = error_of(answer)
+            self._throttle.observe(answer.status, answer.headers, throttled=isinstance(error, errors.Throttled))
+        finally:
+            self._throttle.release()
+        if error is not None:
+            raise error
+        return answer
+
+
+def error_of(answer: Answer) -> errors.CanvasError | None:
+    """What an answer means; the order of the questions matters (docs/canvas.md §2.1)."""
+    if answer.status == 200:
+        return None
+    body = answer.text[:2000]
+    said = f"HTTP {answer.status}: {_message(body) if answer.is_json else ''}".rstrip(": ")
+    if answer.status == 429 or (answer.status == 403 and "Rate Limit Exceeded" in body):
+        return errors.Throttled(said, _seconds(answer.headers.get("Retry-After")))
+    if answer.status == 401:
+        if "WWW-Authenticate" in answer.headers:
+            return errors.TokenRejected(said)
+        if "Insufficient scopes" in body:
+            return errors.ScopesInsufficient(said)
+        return errors.NotPermitted(said)
+    if answer.status == 403:
+        if "user-agent" in body.lower().replace("_", "-").replace(" ", "-"):
+            return errors.UserAgentRefused(said)
+        return errors.NotPermitted(said) if answer.is_json else errors.NotJson(said)
+    if answer.status in (502, 503, 504):
+        return errors.Unavailable(said)
+    if answer.status >= 500:
+        return errors.ServerFault(said)
+    kinds = {400: errors.BadRequest, 404: errors.NotFound}
+    return kinds.get(answer.status, errors.UnexpectedAnswer)(said)
+
+
+def _message(body: str) -> str:
+    try:
+        found = json.loads(body)["errors"]
+        return str(found[0]["message"] if isinstance(found, list) else found)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _decoded(answer: Answer) -> Any:
+    if not answer.is_json:
+        raise errors.NotJson(answer.headers.get("content-type", ""))
+    try:
+        return json.loads(answer.body)
+    except ValueError as error:
+        raise errors.AnswerTruncated("the data ends too early") from error
+
+
+def _rows(decoded: Any) -> list[dict[str, Any]]:
+    if not isinstance(decoded, list) or not all(isinstance(row, dict) for row in decoded):
+        raise errors.UnexpectedAnswer("a list was expected")
+    return decoded
+
+
+def next_link(headers: Mapping[str, str], *, base: str) -> str | None:
+    """The absolute address of the next page, if the Link header names one."""
+    for link in parse_header_links(headers.get("Link", "")):
+        if link.get("rel") == "next" and link.get("url"):
+            return urljoin(f"{base}/", str(link["url"]))
+    return None

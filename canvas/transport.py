@@ -1,0 +1,230 @@
+"""The one door to Canvas: time-outs, size limit, no redirects, one origin, checked addresses. Nothing in echo_lms
+makes a request to Canvas past it.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
+
+from . import errors
+from .destinations import DEFAULT_PORTS, Destinations, Origin
+
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: CaseInsensitiveDict[str]
+    body: bytes
+
+    @property
+    def is_json(self) -> bool:
+        return "json" in self.headers.get("content-type", "")
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+class Transport:
+    """Sends single requests to one origin. Safe to share between threads."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        destinations: Destinations,
+        user_agent: str,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 15.0,
+        total_timeout: float = 30.0,
+        max_bytes: int = 8 * 1024 * 1024,
+        ca_bundle: str | None = None,
+        pool_size: int = 10,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.origin = origin
+        self._timeout = (connect_timeout, read_timeout)
+        self._total_timeout = total_timeout
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy from the environment would resolve names for us
+        self._session.verify = ca_bundle or True
+        self._session.headers["User-Agent"] = user_agent
+        self._session.adapters.clear()
+        self._session.mount(f"{origin.scheme}://", _CheckedAdapter(destinations, pool_size))
+
+    def __repr__(self) -> str:
+        return f"<Transport {self.origin}>"
+
+    def send(
+        self,
+        method: str,
+        address: str,
+        *,
+        params: Mapping[str, Any] | list[tuple[str, str]] | None = None,
+        form: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request. `address` is a path, or a URL of this origin (a next link); `form` is an encoded body.
+
+        Raises a TransportError. Any status is an answer, except that a redirect is an error.
+        """
+        request_headers = dict(headers or {})
+        if form is not None:
+            request_headers["Content-Type"] = "application/x-www-form-urlencoded"
+        deadline = self._clock() + self._total_timeout
+        try:
+            response = self._session.request(
+                method,
+                self._url(address),
+                params=params,
+                data=form,
+                headers=request_headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                body = self._read(response, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _translated(error) from None
+        finally:
+            self._session.cookies.clear()
+        if 300 <= response.status_code < 400:
+            raise errors.UnexpectedRedirect(_host_of(response.headers.get("location", "")))
+        return Answer(response.status_code, response.headers, body)
+
+    def _url(self, address: str) -> str:
+        url = urljoin(f"{self.origin}/", address)
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+        if (parts.scheme, parts.hostname, port) != (
+            self.origin.scheme,
+            self.origin.host,
+            self.origin.effective_port,
+        ):
+            raise errors.DestinationRefused(f"{parts.hostname} is not {self.origin.host}")
+        return url
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        body = bytearray()
+        for chunk in response.raw.stream(CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise errors.AnswerTooLarge(f"more than {self._max_bytes} bytes")
+            if self._clock() > deadline:
+                raise errors.TimedOut("the answer came too slowly")
+        return bytes(body)
+
+
+def _host_of(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _translated(error: BaseException) -> errors.CanvasError:
+    """The library's exception as one of ours. Their texts hold whole URLs, so nothing of them is kept."""
+    chain = _chain(error)
+    for link in chain:
+        if isinstance(link, errors.CanvasError):
+            return link
+    kinds: tuple[tuple[tuple[type[BaseException], ...], type[errors.CanvasError]], ...] = (
+        ((requests.exceptions.SSLError, urllib3.exceptions.SSLError), errors.CertificateInvalid),
+        ((requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), errors.TimedOut),
+        (
+            (
+                requests.exceptions.ChunkedEncodingError,
+                urllib3.exceptions.IncompleteRead,
+                urllib3.exceptions.InvalidChunkLength,
+                urllib3.exceptions.DecodeError,
+            ),
+            errors.AnswerTruncated,
+        ),
+    )
+    for library, ours in kinds:
+        if any(isinstance(link, library) for link in chain):
+            return ours()
+    return errors.ConnectionFailed(type(error).__name__)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < 20:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and link not in found:
+            found.append(link)
+            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    return found
+
+
+class _CheckedAdapter(HTTPAdapter):
+    """Connects to the very address that was checked, so that no second look-up can lead elsewhere."""
+
+    def __init__(self, destinations: Destinations, pool_size: int) -> None:
+        self._destinations = destinations
+        super().__init__(pool_connections=1, pool_maxsize=pool_size, pool_block=True, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _checked_pools(self._destinations)
+
+
+def _checked_pools(destinations: Destinations) -> dict[str, Any]:
+    def open_checked(connection: HTTPConnection) -> socket.socket:
+        host = connection._dns_host
+        return _connect(
+            destinations.connectable(host, int(connection.port)),
+            connection.timeout if isinstance(connection.timeout, int | float) else None,
+        )
+
+    class CheckedHTTPConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return open_checked(self)
+
+    class CheckedHTTPSConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return open_checked(self)
+
+    class CheckedHTTPPool(HTTPConnectionPool):
+        ConnectionCls = CheckedHTTPConnection
+
+    class CheckedHTTPSPool(HTTPSConnectionPool):
+        ConnectionCls = CheckedHTTPSConnection
+
+    return {"http": CheckedHTTPPool, "https": CheckedHTTPSPool}
+
+
+def _connect(addresses: list[Any], timeout: float | None) -> socket.socket:
+    """The first of the addresses that takes the connection, as `socket.create_connection` would."""
+    last: OSError = OSError("no address")
+    for family, address in addresses:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(timeout)
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            last = error
+        else:
+            return connection
+    raise last
