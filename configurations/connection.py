@@ -1,0 +1,302 @@
+"""Talking to the Canvas of a configuration, and the Test: one instructor's courses, step by step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from canvas import errors
+from canvas.client import Client
+from canvas.endpoints import account_users, course_enrollments
+from canvas.errors import CanvasError
+from canvas.lookup import InstructorCourses, Match, courses_of, find_instructor
+from canvas.shapes import Course, User
+from canvas.throttle import LocalThrottle
+
+from .authorization import StoredTokens, note_limitation
+from .models import ApiConfiguration, Authorization, ConnectionEvent
+from .transports import transport_for
+
+if TYPE_CHECKING:
+    from accounts import models as accounts_models
+
+NOT_AN_ADMINISTRATOR = (
+    "The Canvas user who authorized may not list the institution's people, so no instructor can be found. "
+    "Authorize again as a Canvas administrator who may view the list of users."
+)
+
+
+@contextlib.contextmanager
+def connected(configuration: ApiConfiguration) -> Iterator[Client]:
+    """A client with this configuration's tokens. An answer that only a new authorization can cure marks the
+    authorization lost on its way out (docs/canvas.md §1.9).
+    """
+    tokens = StoredTokens(configuration)
+    try:
+        yield Client(transport_for(configuration), tokens, LocalThrottle())
+    except (errors.TokenRejected, errors.ScopesInsufficient) as error:
+        tokens.lose(error)
+        raise
+
+
+def examine_authorizer(configuration: ApiConfiguration, authorization: Authorization) -> str:
+    """Finds out by asking whether the user who just authorized is an administrator (docs/canvas.md §3.3).
+
+    Returns what is wrong in a sentence, or an empty text. A Canvas that does not answer now proves nothing.
+    """
+    limitation = ""
+    try:
+        with connected(configuration) as client:
+            next(
+                iter(account_users(client, account_id=configuration.account_id, per_page=1, max_pages=1)),
+                None,
+            )
+    except errors.NotPermitted:
+        limitation = NOT_AN_ADMINISTRATOR
+    except CanvasError:
+        return ""
+    note_limitation(authorization, limitation)
+    return limitation
+
+
+class Step(StrEnum):
+    """What the Test checks, in the order in which one thing rests on another."""
+
+    REACHED = "Canvas reached"
+    TOKEN = "Token valid"  # noqa: S105 - the name of a step
+    SCOPES = "Scopes sufficient"
+    INCLUDES = "Includes allowed"
+    INSTRUCTOR = "Instructor found"
+    COURSES = "Courses read"
+
+
+State = Literal["ok", "warning", "failed", "not checked"]
+
+_STEP_OF_ERROR: tuple[tuple[type[CanvasError], Step], ...] = (
+    (errors.TokenRejected, Step.TOKEN),
+    (errors.OAuthError, Step.TOKEN),
+    (errors.ScopesInsufficient, Step.SCOPES),
+)
+
+
+@dataclass
+class StepResult:
+    step: Step
+    state: State = "not checked"
+    text: str = ""
+    advice: str = ""
+    code: str = ""
+
+
+@dataclass
+class TestReport:
+    """The outcome of every step, and what was found."""
+
+    __test__ = False  # not a test class, whatever its name says to pytest
+
+    email: str
+    steps: dict[Step, StepResult] = field(default_factory=lambda: {step: StepResult(step) for step in Step})
+    people: tuple[User, ...] = ()
+    courses: tuple[Course, ...] = ()
+    requests_made: int = 0
+
+    @property
+    def results(self) -> list[StepResult]:
+        return list(self.steps.values())
+
+    @property
+    def state(self) -> State:
+        states = {result.state for result in self.results}
+        return next((state for state in ("failed", "warning") if state in states), "ok")
+
+    @property
+    def summary(self) -> str:
+        """One sentence: the first thing that is wrong, else what was found."""
+        for state in ("failed", "warning"):
+            for result in self.results:
+                if result.state == state:
+                    return result.text
+        return self.steps[Step.COURSES].text
+
+    def passed(self, step: Step, text: str) -> None:
+        self.steps[step] = StepResult(step, "ok", text)
+
+    def warned(self, step: Step, text: str, advice: str, code: str) -> None:
+        self.steps[step] = StepResult(step, "warning", text, advice, code)
+
+    def failed(self, step: Step, text: str, advice: str, code: str) -> None:
+        self.steps[step] = StepResult(step, "failed", text, advice, code)
+
+    def failed_with(self, error: CanvasError, *, during: Step) -> None:
+        """Puts the error where it belongs; the steps before it are known to be good if Canvas answered."""
+        step = next((place for kind, place in _STEP_OF_ERROR if isinstance(error, kind)), during)
+        if isinstance(error, errors.TransportError):
+            step = Step.REACHED if self.steps[Step.REACHED].state == "not checked" else during
+        elif error.from_canvas:
+            self._passed_before(step)
+        self.failed(step, error.headline, error.advice, error.code)
+
+    def _passed_before(self, failed: Step) -> None:
+        for step, text in _PASSED.items():
+            if step == failed:
+                return
+            if self.steps[step].state == "not checked":
+                self.passed(step, text)
+
+
+_PASSED = {
+    Step.REACHED: "Canvas answers.",
+    Step.TOKEN: "Canvas accepts the token.",
+    Step.SCOPES: "The calls are within the token's scopes.",
+}
+
+
+def run_test(
+    configuration: ApiConfiguration, email: str, *, user: accounts_models.User | None = None
+) -> TestReport:
+    """Looks the instructor up live and reports every step; records the outcome in the history.
+
+    Raises ValueError with a plain sentence if the e-mail address is not one. Nothing is cached.
+    """
+    report = TestReport(email.strip())
+    during = Step.INSTRUCTOR
+    try:
+        with connected(configuration) as client:
+            try:
+                match = find_instructor(client, report.email, account_id=configuration.account_id)
+                _note_match(report, match)
+                during = Step.COURSES
+                if match.kind in ("found", "found_by_login"):
+                    _note_courses(report, courses_of(client, match.users[0]))
+                    _check_third_scope(client, report)
+            finally:
+                report.requests_made = client.requests_made
+    except CanvasError as error:
+        report.failed_with(error, during=during)
+    _record(configuration, report, user)
+    return report
+
+
+def _note_match(report: TestReport, match: Match) -> None:
+    for step, text in _PASSED.items():
+        report.passed(step, text)
+    report.people = match.users
+    _note_includes(report, match)
+    names = ", ".join(f"{person.name} ({person.id})" for person in match.users)
+    if match.kind == "found":
+        report.passed(Step.INSTRUCTOR, f"{names} has exactly this e-mail address.")
+    elif match.kind == "found_by_login":
+        report.passed(Step.INSTRUCTOR, f"{names} signs in with exactly this address.")
+    elif match.kind == "several":
+        report.failed(
+            Step.INSTRUCTOR,
+            f"Several people in Canvas have this address: {names}.",
+            "Merge the accounts in Canvas, or give one of them another address.",
+            "several_people",
+        )
+    elif match.kind == "uncertain":
+        report.failed(
+            Step.INSTRUCTOR,
+            f"Canvas found {match.candidates} possible people but hides their e-mail addresses.",
+            "Turn on Allow Include Parameters on the developer key, or give the Canvas user who authorized "
+            "the permission to view e-mail addresses.",
+            "emails_hidden",
+        )
+    else:
+        _note_not_found(report, match)
+
+
+def _note_not_found(report: TestReport, match: Match) -> None:
+    if match.candidates:
+        text = "Nobody in Canvas has exactly this e-mail address; similar ones were found and left out."
+    else:
+        text = "Nobody in Canvas was found under this e-mail address."
+    advice = (
+        "Check the spelling in the person's Canvas profile. The Canvas user who authorized must be allowed to "
+        "view e-mail addresses, or Canvas does not search them."
+    )
+    report.failed(Step.INSTRUCTOR, text, advice, "instructor_not_found")
+
+
+def _note_includes(report: TestReport, match: Match) -> None:
+    if match.includes_stripped:
+        report.warned(
+            Step.INCLUDES,
+            "Canvas leaves e-mail addresses and terms out of its answers.",
+            "On the developer key, turn on Allow Include Parameters (it stands below Enforce Scopes); or the "
+            "Canvas user who authorized may not view e-mail addresses.",
+            "includes_stripped",
+        )
+    elif match.candidates:
+        report.passed(Step.INCLUDES, "E-mail addresses are part of the answers.")
+
+
+def _note_courses(report: TestReport, found: InstructorCourses) -> None:
+    report.courses = found.courses
+    count = len(found.courses)
+    invitations = _counted(found.invited, "invitation")
+    if count and found.invited:
+        report.warned(
+            Step.COURSES,
+            f"{_counted(count, 'active course')}; {invitations} not accepted yet.",
+            "A course appears once the instructor has accepted its invitation in Canvas.",
+            "invitations_pending",
+        )
+    elif count:
+        report.passed(Step.COURSES, f"{_counted(count, 'active course')}.")
+    elif found.invited:
+        report.warned(
+            Step.COURSES,
+            f"No active course; {invitations} not accepted yet.",
+            "Ask the instructor to accept the invitation in Canvas, then search again.",
+            "only_invitations",
+        )
+    else:
+        report.warned(
+            Step.COURSES,
+            "This person teaches no active course.",
+            "Check in Canvas that they are enrolled as teacher and that the course's dates are not over.",
+            "no_active_course",
+        )
+    if count and report.steps[Step.INCLUDES].state == "not checked":
+        report.passed(Step.INCLUDES, "Nothing was left out of the answers.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _check_third_scope(client: Client, report: TestReport) -> None:
+    """The look-up itself uses two of the three scopes; the third is needed later, so it is tried here."""
+    course = next((course for course in report.courses if not course.restricted), None)
+    if course is None:
+        return
+    try:
+        next(iter(course_enrollments(client, course.id, per_page=1, max_pages=1)), None)
+    except errors.NotPermitted:
+        report.warned(
+            Step.SCOPES,
+            "Canvas does not show the enrollments of this instructor's first course.",
+            "Give the Canvas user who authorized the permission to view the list of users in courses. "
+            "Rosters, and with them the analytics' percentages, need it.",
+            "enrollments_not_permitted",
+        )
+        return
+    report.passed(Step.SCOPES, "All three scopes were used with success.")
+
+
+def _record(configuration: ApiConfiguration, report: TestReport, user: accounts_models.User | None) -> None:
+    outcomes = {
+        "ok": ConnectionEvent.Outcome.OK,
+        "warning": ConnectionEvent.Outcome.WARNING,
+    }
+    ConnectionEvent.record(
+        configuration,
+        ConnectionEvent.Kind.TESTED,
+        actor=user,
+        outcome=outcomes.get(report.state, ConnectionEvent.Outcome.FAILED),
+        detail=f"{report.email}: {report.summary}",
+    )

@@ -1,0 +1,43 @@
+"""How a configuration becomes the objects that the Canvas client needs."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from canvas import oauth
+from canvas.destinations import Destinations, Origin, parse_origin
+from canvas.transport import Transport
+
+from .models import ApiConfiguration
+
+USER_AGENT = f"echo_lms ({settings.LMS_CONTACT})"
+
+
+def origin_of(configuration: ApiConfiguration) -> Origin:
+    return parse_origin(configuration.base_url, insecure_hosts=settings.LMS_ALLOWED_INSECURE_HOSTS)
+
+
+def destinations() -> Destinations:
+    return Destinations(insecure_hosts=settings.LMS_ALLOWED_INSECURE_HOSTS)
+
+
+def transport_for(configuration: ApiConfiguration, *, pool_size: int = 10) -> Transport:
+    """A transport that reaches this configuration's Canvas and nothing else."""
+    return Transport(
+        origin_of(configuration),
+        destinations=destinations(),
+        user_agent=USER_AGENT,
+        connect_timeout=settings.LMS_CONNECT_TIMEOUT,
+        read_timeout=settings.LMS_READ_TIMEOUT,
+        ca_bundle=settings.LMS_CA_BUNDLE or None,
+        pool_size=pool_size,
+    )
+
+
+def key_of(configuration: ApiConfiguration, redirect_uri: str) -> oauth.Key:
+    return oauth.Key(
+        origin=origin_of(configuration),
+        client_id=configuration.client_id,
+        client_secret=configuration.client_secret,
+        redirect_uri=redirect_uri,
+    )
