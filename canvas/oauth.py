@@ -47,14 +47,15 @@ class Grant:
 def authorize_url(key: Key, *, state: str) -> str:
     """Where to send the browser. The scopes are always named, in their order (docs/canvas.md §1.9)."""
     client = WebApplicationClient(key.client_id)
+    # oauthlib insists on https; whether http may be used is decided by `destinations`, for a few hosts.
     address: str = client.prepare_request_uri(
-        f"{key.origin}{AUTHORIZE_PATH}",
+        f"https://{key.origin.netloc}{AUTHORIZE_PATH}",
         redirect_uri=key.redirect_uri,
         scope=[scope.name for scope in REQUIRED_SCOPES],
         state=state,
         purpose=PURPOSE,
     )
-    return address
+    return address.replace("https", key.origin.scheme, 1)
 
 
 def exchange_code(transport: Transport, key: Key, code: str, *, replace_tokens: bool = True) -> Grant:

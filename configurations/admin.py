@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -110,7 +111,7 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
             "site_url": settings.SITE_URL,
         }
 
-    @sensitive_post_parameters("new_secret")
+    @method_decorator(sensitive_post_parameters("new_secret"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().changeform_view(request, *args, **kwargs)
 

@@ -75,7 +75,8 @@ def for_commands(data: Path, *, throwaway: bool) -> dict[str, str]:
     """
     environment = dict(os.environ) | {"ECHO_LMS_READ_DOT_ENV": "0"}
     if throwaway:
-        return environment | _new_secrets() | {"DEBUG": "1", "SITE_URL": "http://localhost:8000"}
+        settings = {"DEBUG": "1", "SITE_URL": "http://localhost:8000", "DATABASE_CONN_MAX_AGE": "0"}
+        return environment | _new_secrets() | settings
     ports = Ports.from_environment()
     sandbox_host = ports.sandbox_url.removeprefix("http://")
     named = [host for host in environment.get("LMS_ALLOWED_INSECURE_HOSTS", "").split(",") if host.strip()]

@@ -47,7 +47,9 @@ def redact_text(text: str) -> str:
 
 def redact(value: object, name: str = "") -> object:
     """The value as it may be logged: hidden by its name, cleaned by its shape, containers walked."""
-    if name and SECRET_NAME.search(name) and value not in (None, "", [], {}):
+    if isinstance(value, int | float | bool | None):
+        return value  # an HTTP status is called `code` too, and no secret is a number
+    if name and SECRET_NAME.search(name) and value:
         return HIDDEN
     if isinstance(value, str):
         return redact_text(value)
@@ -57,8 +59,6 @@ def redact(value: object, name: str = "") -> object:
         return {key: redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact(item) for item in value]
-    if isinstance(value, int | float | bool | None):
-        return value
     return redact_text(str(value))
 
 
@@ -148,6 +148,9 @@ class ReporterFilter(SafeExceptionReporterFilter):
         cleansed = super().cleanse_setting(key, value)
         return redact_text(cleansed) if isinstance(cleansed, str) else cleansed
 
+    def get_safe_request_meta(self, request: Any) -> dict[str, Any]:
+        return {key: redact(value, key) for key, value in super().get_safe_request_meta(request).items()}
+
     def get_post_parameters(self, request: HttpRequest | None) -> Any:
         if request is None:
             return {}
@@ -160,6 +163,12 @@ class ReporterFilter(SafeExceptionReporterFilter):
 
 class Reporter(ExceptionReporter):
     """The finished report goes through the second net once more: it shows addresses and source lines too."""
+
+    def get_traceback_data(self) -> dict[str, Any]:
+        data = super().get_traceback_data()
+        for items in ("request_GET_items", "request_COOKIES_items"):
+            data[items] = [(name, redact(value, name)) for name, value in data.get(items, [])]
+        return data
 
     def get_traceback_html(self) -> Any:
         return redact_text(super().get_traceback_html())

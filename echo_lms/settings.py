@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Closed by default: a view open to anonymous people says so with @login_not_required.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "accounts.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -137,8 +138,7 @@ LOGOUT_REDIRECT_URL = "sign_in"
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0)
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-# Each pair of address and e-mail on its own, so that nobody can lock a colleague out from elsewhere,
-# and each address over all e-mails, so that one machine cannot try them one after another.
+# Each pair of address and e-mail on its own, so that nobody can lock a colleague out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
@@ -175,6 +175,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Language, time, files --------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "echo_lms.formats"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

@@ -1,0 +1,122 @@
+"""Role × URL, over every URL of the project: a URL that is missing from the table is a failing test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from configurations.models import ApiConfiguration, ConnectionEvent
+
+pytestmark = pytest.mark.django_db
+ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
+SIGN_IN = "sign-in"
+OPEN = (200, 200, 200, 200, 200)
+SIGNED_IN = (SIGN_IN, 200, 200, 200, 200)
+ADMIN_SITE = (SIGN_IN, 403, 403, 403, 200)
+ADMINS = (SIGN_IN, 403, 403, 403, 200)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each of ROLES gets for a GET: a status, or "sign-in" for the way to the sign-in page."""
+
+    expected: tuple[int | str, ...]
+    arguments: tuple[object, ...] = ()
+
+
+def row(expected: tuple[int | str, ...], *arguments: object) -> Row:
+    return Row(expected, arguments)
+
+
+CONFIGURATION = "configuration"
+TABLE: dict[str, Row] = {
+    "home": row(SIGNED_IN),
+    "sign_in": row((200, 302, 302, 302, 302)),
+    "sign_out": row((405, 405, 405, 405, 405)),
+    "profile": row(SIGNED_IN),
+    "change_password": row(SIGNED_IN),
+    "admin_sign_in": row((SIGN_IN, 403, 403, 403, 302)),
+    "admin_sign_out": row((405, 405, 405, 405, 405)),
+    "oauth2_complete": row((400, 403, 403, 403, 302)),
+    "oauth2_result": row((SIGN_IN, 403, 403, 403, 302)),
+    "authorize": row((SIGN_IN, 403, 403, 403, 302), CONFIGURATION),
+    "authorization_progress": row(ADMINS, CONFIGURATION),
+    "healthz": row(OPEN),
+    "readyz": row((503, 503, 503, 503, 503)),
+    "admin:index": row(ADMIN_SITE),
+    "admin:login": row((SIGN_IN, 403, 403, 403, 302)),
+    "admin:logout": row((405, 405, 405, 405, 405)),
+    "admin:password_change": row((SIGN_IN, 302, 302, 302, 302)),
+    "admin:password_change_done": row(ADMIN_SITE),
+    "admin:autocomplete": row((SIGN_IN, 403, 403, 403, 403)),
+    "admin:jsi18n": row(ADMIN_SITE),
+    "admin:view_on_site": row((SIGN_IN, 403, 403, 403, 404), 1, 1),
+    "admin:app_list": row(ADMIN_SITE, "configurations"),
+    "admin:configurations_apiconfiguration_changelist": row(ADMIN_SITE),
+    "admin:configurations_apiconfiguration_add": row(ADMIN_SITE),
+    "admin:configurations_apiconfiguration_change": row(ADMIN_SITE, CONFIGURATION),
+    "admin:configurations_apiconfiguration_delete": row(ADMIN_SITE, CONFIGURATION),
+    "admin:configurations_apiconfiguration_history": row(ADMIN_SITE, CONFIGURATION),
+    "admin:configurations_apiconfiguration_test": row(ADMIN_SITE, CONFIGURATION),
+    "admin:configurations_apiconfiguration_disconnect": row(ADMIN_SITE, CONFIGURATION),
+    "admin:configurations_connectionevent_changelist": row(ADMIN_SITE),
+    "admin:configurations_connectionevent_add": row((SIGN_IN, 403, 403, 403, 403)),
+    "admin:configurations_connectionevent_change": row(ADMIN_SITE, "event"),
+    "admin:configurations_connectionevent_delete": row((SIGN_IN, 403, 403, 403, 403), "event"),
+    "admin:configurations_connectionevent_history": row(ADMIN_SITE, "event"),
+    "admin:accounts_user_changelist": row(ADMIN_SITE),
+    "admin:accounts_user_add": row(ADMIN_SITE),
+    "admin:accounts_user_change": row(ADMIN_SITE, "user"),
+    "admin:accounts_user_delete": row(ADMIN_SITE, "user"),
+    "admin:accounts_user_history": row(ADMIN_SITE, "user"),
+    "admin:auth_user_password_change": row(ADMIN_SITE, "user"),
+}
+
+
+def names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from names(pattern.url_patterns, namespace + inner)
+        elif pattern.name:
+            yield f"{namespace}{pattern.name}"
+
+
+def test_every_url_of_the_project_is_in_the_table():
+    assert set(names(get_resolver().url_patterns)) == set(TABLE)
+
+
+@pytest.fixture
+def arguments(scheduler) -> dict[str, int]:
+    configuration = ApiConfiguration.objects.create(
+        name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
+    )
+    event = ConnectionEvent.record(configuration, ConnectionEvent.Kind.ADDED)
+    return {"configuration": configuration.pk, "event": event.pk, "user": scheduler.pk}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_each_role_gets_what_the_table_says(
+    name, client, arguments, admin, scheduler, instructor, outsider, settings
+):
+    settings.SITE_URL = "http://testserver"
+    settings.LMS_ALLOWED_INSECURE_HOSTS = ["127.0.0.1:8900"]
+    cast = {"outsider": outsider, "instructor": instructor, "scheduler": scheduler, "admin": admin}
+    wanted = TABLE[name]
+    address = reverse(name, args=[arguments.get(str(one), one) for one in wanted.arguments])
+
+    got: list[int | str] = []
+    for role in ROLES:
+        client.logout()
+        if role in cast:
+            client.force_login(cast[role])
+        answer = client.get(address)
+        if answer.status_code == 302 and answer["Location"].startswith(reverse("admin:login")):
+            answer = client.get(answer["Location"])  # where the admin sends whoever it does not let in
+        to_sign_in = answer.status_code == 302 and answer["Location"].startswith(reverse("sign_in"))
+        got.append(SIGN_IN if to_sign_in else answer.status_code)
+
+    assert dict(zip(ROLES, got, strict=True)) == dict(zip(ROLES, wanted.expected, strict=True))
