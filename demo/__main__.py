@@ -33,7 +33,8 @@ def execute(command: list[str], *, throwaway: bool) -> int:
     stop_on_signals()
     try:
         with servers.running(folder, throwaway=throwaway) as variables:
-            return _run(command, environment.for_commands(data, throwaway=throwaway) | variables)
+            settings = environment.for_tests() if throwaway else environment.for_manage(data)
+            return _run(command, settings | variables)
     except Stopped:
         return 130
     except (servers.ServerError, environment.PortError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,29 +70,43 @@ def _kept_secrets(data: Path) -> dict[str, str]:
     return made
 
 
-def for_commands(data: Path, *, throwaway: bool) -> dict[str, str]:
-    """For a command run beside the demo: its secrets where the caller has set none. For a throwaway run:
-    secrets that nobody keeps, and nothing of what the caller's shell says about an installation.
-    """
-    environment = dict(os.environ) | {"ECHO_LMS_READ_DOT_ENV": "0"}
-    if throwaway:
-        settings = {"DEBUG": "1", "SITE_URL": "http://localhost:8000", "DATABASE_CONN_MAX_AGE": "0"}
-        return environment | _new_secrets() | settings
+def for_tests() -> dict[str, str]:
+    """Secrets that nobody keeps, and nothing of what the caller's shell says about an installation."""
+    settings = {"DEBUG": "1", "SITE_URL": "http://localhost:8000", "DATABASE_CONN_MAX_AGE": "0"}
+    return _shell(keep=("DATABASE_URL", "REDIS_URL")) | _new_secrets() | settings
+
+
+def for_demo(data: Path, ports: Ports) -> dict[str, str]:
+    """The demo's own addresses, whatever the caller's shell says about another installation."""
+    kept = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FERNET_KEYS", "LMS_ALLOWED_INSECURE_HOSTS", "LOG_LEVEL")
+    return _demo_settings(data, ports) | _shell(keep=kept) | _sandbox_allowed(ports)
+
+
+def for_manage(data: Path) -> dict[str, str]:
+    """The demo's settings, and over them everything the caller has set: `manage.py` for either."""
     ports = Ports.from_environment()
-    sandbox_host = ports.sandbox_url.removeprefix("http://")
-    named = [host for host in environment.get("LMS_ALLOWED_INSECURE_HOSTS", "").split(",") if host.strip()]
-    defaults = _kept_secrets(data) | {
+    return _demo_settings(data, ports) | dict(os.environ) | _sandbox_allowed(ports) | {"ECHO_LMS_READ_DOT_ENV": "0"}
+
+
+def _shell(*, keep: tuple[str, ...]) -> dict[str, str]:
+    names = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)) - set(keep)
+    shell = {name: value for name, value in os.environ.items() if name not in names}
+    return shell | {"ECHO_LMS_READ_DOT_ENV": "0"}
+
+
+def _demo_settings(data: Path, ports: Ports) -> dict[str, str]:
+    return _kept_secrets(data) | {
         "DEBUG": "0",
         "SITE_URL": ports.site_url,
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "STATIC_ROOT": str(data / "static"),
         "LOG_JSON": "0",
+        "TZ": "UTC",
     }
-    return (
-        defaults
-        | environment
-        | {
-            "LMS_ALLOWED_INSECURE_HOSTS": ",".join(dict.fromkeys([*named, sandbox_host])),
-            "TZ": "UTC",
-        }
-    )
+
+
+def _sandbox_allowed(ports: Ports) -> dict[str, str]:
+    named = [host.strip() for host in os.environ.get("LMS_ALLOWED_INSECURE_HOSTS", "").split(",")]
+    sandbox = ports.sandbox_url.removeprefix("http://")
+    allowed = dict.fromkeys([*filter(None, named), sandbox])
+    return {"LMS_ALLOWED_INSECURE_HOSTS": ",".join(allowed)}

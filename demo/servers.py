@@ -168,10 +168,10 @@ class PostgresServer(Server):
             host=str(self.sockets), user="echo_lms", dbname=database, connect_timeout=5
         )
 
-    def _prefix(self) -> list[str]:
+    def _prefix(self, folder: Path) -> list[str]:
         if os.getuid() != 0:
             return []
-        for path in (self.folder, self.sockets):
+        for path in (folder, self.sockets):
             os.chown(path, NOBODY, NOBODY)
         return _as_nobody()
 
@@ -180,22 +180,24 @@ class PostgresServer(Server):
         if self.throwaway:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [*self._prefix(), self.installation.program("postgres"), "-D", str(self.folder), *options]
+        return [*self._prefix(self.folder), self.installation.program("postgres"), "-D", str(self.folder), *options]
 
     def start(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (self.folder / "PG_VERSION").exists():
+        if not any(self.folder.iterdir()):
             self._initialise()
         super().start()
         self._create_database()
 
     def _initialise(self) -> None:
-        for leftover in self.folder.iterdir():  # an interrupted first start left half a cluster behind
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        """Made beside its place and moved there when complete: a killed first start leaves no half a cluster."""
+        scratch = self.folder.with_name(f"{self.folder.name}.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
         command = [
-            *self._prefix(),
+            *self._prefix(scratch),
             self.installation.program("initdb"),
-            f"--pgdata={self.folder}",
+            f"--pgdata={scratch}",
             "--username=echo_lms",
             "--auth=trust",
             "--encoding=UTF8",
@@ -205,6 +207,7 @@ class PostgresServer(Server):
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise ServerError(f"PostgreSQL could not make its data folder.\n{made.stderr.strip()}")
+        scratch.rename(self.folder)
 
     def answers(self) -> bool:
         try:

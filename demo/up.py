@@ -82,7 +82,7 @@ def _check_free(ports: environment.Ports) -> None:
 
 
 def _start(tree: Tree, data: Path, ports: environment.Ports) -> None:
-    variables = environment.for_commands(data, throwaway=False)
+    variables = environment.for_demo(data, ports)
     logs = data / "logs"
     fresh_logs(logs)
     for variable, server in servers.servers(data, throwaway=False):

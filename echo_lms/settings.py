@@ -26,7 +26,7 @@ if env.bool("ECHO_LMS_READ_DOT_ENV", default=True):
 def _required(name: str, *, development: str) -> str:
     """The variable; in DEBUG a fixed development value stands in, otherwise its absence stops the start."""
     value: str = env.str(name, default="")
-    if value and (DEBUG or value != development):
+    if value and (DEBUG or not value.startswith("development-only")):
         return value
     if DEBUG:
         return development
@@ -154,6 +154,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if _https else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
+# Both speak for other hosts of the institution's domain: its decision, not a fault of this one.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_https)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 if TRUSTED_PROXIES:

@@ -160,7 +160,7 @@ def test_an_interrupted_rotation_continues_where_it_stopped(use_keys, monkeypatc
     for number in range(4):
         make(number)
     use_keys(NEW, OLD)
-    done = []
+    done: list[int] = []
 
     def killed_at_the_third(model, column, key, *, old, new):
         if len(done) == 2:

@@ -34,14 +34,15 @@ def consent(sandbox: Sandbox, address: str, *, login: str = "", accept: bool = T
         while answer.is_redirect and answer.headers["location"].startswith(("/", sandbox.url)):
             answer = browser.get(_absolute(sandbox, answer.headers["location"]), timeout=10, allow_redirects=False)
         if not answer.is_redirect:
-            target = "accept" if accept else "deny"
-            method = browser.post if accept else browser.get
-            answer = method(
-                f"{sandbox.url}/login/oauth2/{target}",
-                **({"data": _hidden(answer.text)} if accept else {}),
-                timeout=10,
-                allow_redirects=False,
-            )
+            if accept:
+                answer = browser.post(
+                    f"{sandbox.url}/login/oauth2/accept",
+                    data=_hidden(answer.text),
+                    timeout=10,
+                    allow_redirects=False,
+                )
+            else:
+                answer = browser.get(f"{sandbox.url}/login/oauth2/deny", timeout=10, allow_redirects=False)
     return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
 
 
