@@ -206,6 +206,10 @@ class ConnectionEventAdmin(admin.ModelAdmin[ConnectionEvent]):
     list_select_related = ("actor", "configuration")
     search_fields = ("configuration_name", "detail", "actor__email")
     date_hierarchy = "at"
+    list_per_page = 50
+
+    class Media:
+        css = {"all": ["configurations/connection.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

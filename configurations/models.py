@@ -181,10 +181,12 @@ class ConnectionEvent(models.Model):
     configuration = models.ForeignKey(
         ApiConfiguration, null=True, on_delete=models.SET_NULL, related_name="events"
     )
-    configuration_name = models.CharField(max_length=100)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    kind = models.CharField(max_length=20, choices=Kind)
+    configuration_name = models.CharField("configuration", max_length=100)
+    at = models.DateTimeField("when", default=timezone.now, db_index=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name="who"
+    )
+    kind = models.CharField("what", max_length=20, choices=Kind)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.OK)
     detail = models.TextField(blank=True)
 

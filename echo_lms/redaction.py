@@ -27,7 +27,7 @@ _SHAPES = (
     re.compile(r"(?P<keep>\b(?:Bearer|Basic)\s+)[A-Za-z0-9~+/=._-]{8,}", re.IGNORECASE),
     re.compile(
         r"(?P<keep>[?&;\s\"'({,](?:access_token|refresh_token|client_secret|code|state|password|token)"
-        r"[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;})]+",
+        r"[\"']?\s*[=:]\s*[\"']?)(?!\d{3}\b)[^&\s\"',;})]+",  # an HTTP status is called `code` too
         re.IGNORECASE,
     ),
     re.compile(r"(?P<keep>^(?:access_token|refresh_token|client_secret|code|state|password|token)=)[^&\s]+"),

@@ -174,8 +174,11 @@ class Migration(migrations.Migration):
                     "id",
                     models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
-                ("configuration_name", models.CharField(max_length=100)),
-                ("at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ("configuration_name", models.CharField(max_length=100, verbose_name="configuration")),
+                (
+                    "at",
+                    models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name="when"),
+                ),
                 (
                     "kind",
                     models.CharField(
@@ -192,6 +195,7 @@ class Migration(migrations.Migration):
                             ("deleted", "Deleted"),
                         ],
                         max_length=20,
+                        verbose_name="what",
                     ),
                 ),
                 (
@@ -210,6 +214,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="who",
                     ),
                 ),
                 (
