@@ -57,7 +57,7 @@ class Client:
         """Page after page, as long as there is a next link (docs/canvas.md §6).
 
         Stops at an empty page, because Canvas's lists of unknown length offer a next page after the last one.
-        Raises PagingBroken on a page seen before and after `max_pages`, DestinationRefused on a link elsewhere.
+        Raises PagingBroken on a page seen before, on a link to another site, and after `max_pages`.
         """
         address: str | None = path
         seen: set[str] = set()
@@ -73,6 +73,8 @@ class Client:
             address = next_link(answer.headers, base=str(self._transport.origin))
             if address in seen:
                 raise errors.PagingBroken("a page came a second time")
+            if address is not None and not self._transport.serves(address):
+                raise errors.PagingBroken("the next page is on another site")
 
     def _get(self, path: str, params: list[tuple[str, str]] | None) -> Answer:
         token = self._tokens.current()

@@ -48,7 +48,7 @@ def find_instructor(client: Client, email: str, *, account_id: str = "self") -> 
 
 
 def _same(one: str | None, other: str) -> bool:
-    return one is not None and one.casefold() == other.casefold()
+    return one is not None and one.lower() == other.lower()
 
 
 @dataclass(frozen=True)

@@ -110,17 +110,17 @@ class Transport:
             raise errors.UnexpectedRedirect(_host_of(response.headers.get("location", "")))
         return Answer(response.status_code, response.headers, body)
 
-    def _url(self, address: str) -> str:
-        url = urljoin(f"{self.origin}/", address)
-        parts = urlsplit(url)
+    def serves(self, address: str) -> bool:
+        """Whether the address, absolute or a path, is on this Canvas's own origin."""
+        parts = urlsplit(urljoin(f"{self.origin}/", address))
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-        if (parts.scheme, parts.hostname, port) != (
-            self.origin.scheme,
-            self.origin.host,
-            self.origin.effective_port,
-        ):
-            raise errors.DestinationRefused(f"{parts.hostname} is not {self.origin.host}")
-        return url
+        own = (self.origin.scheme, self.origin.host, self.origin.effective_port)
+        return (parts.scheme, parts.hostname, port) == own
+
+    def _url(self, address: str) -> str:
+        if not self.serves(address):
+            raise errors.DestinationRefused(f"not on {self.origin.host}")
+        return urljoin(f"{self.origin}/", address)
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()

@@ -16,6 +16,7 @@ from canvas.lookup import InstructorCourses, Match, courses_of, find_instructor
 from canvas.shapes import Course, User
 from canvas.throttle import LocalThrottle
 
+from . import situations
 from .authorization import StoredTokens, note_limitation
 from .models import ApiConfiguration, Authorization, ConnectionEvent
 from .transports import transport_for
@@ -79,6 +80,10 @@ _STEP_OF_ERROR: tuple[tuple[type[CanvasError], Step], ...] = (
     (errors.TokenRejected, Step.TOKEN),
     (errors.OAuthError, Step.TOKEN),
     (errors.ScopesInsufficient, Step.SCOPES),
+    (situations.ConfigurationDisabled, Step.REACHED),
+    (situations.NotAuthorized, Step.TOKEN),
+    (situations.AuthorizationLost, Step.TOKEN),
+    (situations.RenewalJustFailed, Step.TOKEN),
 )
 
 

@@ -5,31 +5,33 @@ from __future__ import annotations
 from canvas.errors import CanvasError
 
 
-class ConfigurationDisabled(CanvasError):
+class Situation(CanvasError):
+    from_canvas = False
+
+
+class ConfigurationDisabled(Situation):
     code = "configuration_disabled"
-    transient = False
-    actor = "echo_lms admin"
     headline = "This configuration is disabled."
     advice = "Enable it in the list of LMS API configurations, then try again."
 
 
-class NotAuthorized(CanvasError):
+class NotAuthorized(Situation):
     code = "not_authorized"
-    transient = False
-    actor = "echo_lms admin"
     headline = "This configuration has not been authorized yet."
     advice = "Choose Authorize and sign in to Canvas as an administrator."
 
 
-class AuthorizationLost(CanvasError):
+class AuthorizationLost(Situation):
     code = "authorization_lost"
-    transient = False
-    actor = "echo_lms admin"
     headline = "The authorization was lost."
-    advice = "Choose Re-authorize and sign in to Canvas as an administrator."
+
+    def __init__(self, reason: str) -> None:
+        """`reason`: what happened and what to do about it, as kept with the authorization."""
+        super().__init__()
+        self.advice = reason
 
 
-class RenewalJustFailed(CanvasError):
+class RenewalJustFailed(Situation):
     code = "renewal_just_failed"
     transient = True
     actor = "nobody"
