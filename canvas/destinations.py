@@ -167,10 +167,10 @@ class Destinations:
     """Resolves a name to the addresses that may be connected to."""
 
     def __init__(
-        self, insecure_hosts: Collection[str] = (), resolve: Callable[..., list[Any]] = socket.getaddrinfo
+        self, insecure_hosts: Collection[str] = (), resolve: Callable[..., list[Any]] | None = None
     ) -> None:
         self.insecure_hosts = frozenset(insecure_hosts)
-        self._resolve = resolve
+        self._resolve = resolve or socket.getaddrinfo
 
     def connectable(self, host: str, port: int) -> list[Resolved]:
         """Raises DomainNotFound, or DestinationRefused if any of the name's addresses is not public: one bad

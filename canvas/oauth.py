@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from oauthlib.oauth2 import WebApplicationClient
 
@@ -19,6 +19,7 @@ from .transport import Answer, Transport
 AUTHORIZE_PATH = "/login/oauth2/auth"
 TOKEN_PATH = "/login/oauth2/token"  # noqa: S105 - a path
 PURPOSE = "echo_lms"
+LONGEST_LIFE = 10 * 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def refresh(transport: Transport, key: Key, refresh_token: str) -> Grant:
 def revoke(transport: Transport, access_token: str) -> None:
     """Deletes the authorization at Canvas. An unknown or expired token counts as gone already (§1.7)."""
     answer = transport.send("DELETE", TOKEN_PATH, headers={"Authorization": f"Bearer {access_token}"})
-    if answer.status not in (200, 401):
+    if answer.status not in (200, 401) or not answer.is_json:
         raise _token_error(answer)
 
 
@@ -108,11 +109,16 @@ def _grant(answer: dict[str, Any]) -> Grant:
     return Grant(
         access_token=token,
         refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
-        expires_in=expires_in if isinstance(expires_in, int) and not isinstance(expires_in, bool) else None,
+        expires_in=expires_in if _is_duration(expires_in) else None,
         user_id=user[0],
         user_name=user[1],
         real_user_name=(_person(real_user)[1] or "somebody") if isinstance(real_user, dict) else None,
     )
+
+
+def _is_duration(value: object) -> TypeGuard[int]:
+    """A number of seconds that a clock can be set by."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LONGEST_LIFE
 
 
 def _person(row: object) -> tuple[str | None, str | None]:

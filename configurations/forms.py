@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -11,6 +12,9 @@ from canvas.errors import CanvasError
 
 from .models import ApiConfiguration
 from .transports import destinations
+
+# A number, a number on another shard, or a SIS id (docs/canvas.md §8).
+_ACCOUNT = re.compile(r"self|\d{1,20}|\d{1,20}~\d{1,20}|sis_account_id:[\w.-]{1,200}", re.ASCII)
 
 
 class ApiConfigurationForm(forms.ModelForm[ApiConfiguration]):
@@ -79,7 +83,10 @@ class ApiConfigurationForm(forms.ModelForm[ApiConfiguration]):
         return text
 
     def clean_account_id(self) -> str:
-        return str(self.cleaned_data["account_id"]).strip() or "self"
+        text = str(self.cleaned_data["account_id"]).strip() or "self"
+        if not _ACCOUNT.fullmatch(text):
+            raise ValidationError("Enter the number of a Canvas account, or self for the root account.")
+        return text
 
     def save(self, commit: bool = True) -> ApiConfiguration:
         if self.cleaned_data["new_secret"]:
