@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Group
+from django.db.models.signals import post_save
 
+from tests.support import planted
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -54,6 +57,18 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def fast_passwords(settings: Any) -> None:
     """The real hasher takes a third of a second for each person of the cast, on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_is_logged() -> Iterator[None]:
+    """Over the whole run: nothing that was ever stored encrypted appears in what was logged."""
+    logged = planted.Logged()
+    logging.getLogger().addHandler(logged)
+    post_save.connect(planted.remember)
+    yield
+    post_save.disconnect(planted.remember)
+    logging.getLogger().removeHandler(logged)
+    assert not planted.found_in("\n".join(logged.lines)), "A secret was logged in this run."
 
 
 # --- The cast ---------------------------------------------------------------------------------------------

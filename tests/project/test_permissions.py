@@ -120,3 +120,19 @@ def test_each_role_gets_what_the_table_says(
         got.append(SIGN_IN if to_sign_in else answer.status_code)
 
     assert dict(zip(ROLES, got, strict=True)) == dict(zip(ROLES, wanted.expected, strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.expected[3] == 403])
+def test_nobody_but_administrators_can_post(name, client, arguments, scheduler, instructor, outsider):
+    wanted = TABLE[name]
+    address = reverse(name, args=[arguments.get(str(one), one) for one in wanted.arguments])
+
+    for user in (None, outsider, instructor, scheduler):
+        client.logout()
+        if user:
+            client.force_login(user)
+        answer = client.post(address, {"post": "yes", "email": "instructor@demo.example"}, follow=True)
+        assert answer.status_code in ((200, 400, 405) if user is None else (400, 403, 405))
+
+    assert ApiConfiguration.objects.filter(name="Canvas", enabled=True).exists()
+    assert not ConnectionEvent.objects.exclude(kind=ConnectionEvent.Kind.ADDED).exists()
