@@ -85,7 +85,9 @@ def for_demo(data: Path, ports: Ports) -> dict[str, str]:
 def for_manage(data: Path) -> dict[str, str]:
     """The demo's settings, and over them everything the caller has set: `manage.py` for either."""
     ports = Ports.from_environment()
-    return _demo_settings(data, ports) | dict(os.environ) | _sandbox_allowed(ports) | {"ECHO_LMS_READ_DOT_ENV": "0"}
+    return (
+        _demo_settings(data, ports) | dict(os.environ) | _sandbox_allowed(ports) | {"ECHO_LMS_READ_DOT_ENV": "0"}
+    )
 
 
 def _shell(*, keep: tuple[str, ...]) -> dict[str, str]:

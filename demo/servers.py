@@ -180,7 +180,13 @@ class PostgresServer(Server):
         if self.throwaway:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [*self._prefix(self.folder), self.installation.program("postgres"), "-D", str(self.folder), *options]
+        return [
+            *self._prefix(self.folder),
+            self.installation.program("postgres"),
+            "-D",
+            str(self.folder),
+            *options,
+        ]
 
     def start(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -74,6 +74,10 @@ class Sandbox:
         """`newer` or `older`: which generation of Canvas (docs/canvas.md, the differences named there)."""
         self._call("POST", "version", {"version": version})
 
+    def allow_many_requests(self) -> None:
+        """A bucket that measurements do not fill (docs/canvas.md §7)."""
+        self._call("POST", "limits", {"high_water": 1_000_000})
+
     def log(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call("GET", "log")["log"]
         return found
