@@ -153,13 +153,13 @@ def _welcome(ports: environment.Ports, logs: Path) -> str:
     accounts = ", ".join(email for email, _, _ in people.PEOPLE)
     return f"""
 echo_lms is ready:  {ports.site_url}
-sandbox Canvas:     {ports.sandbox_url}   (its sign-in page lists its people)
+  accounts:         {accounts}
+  password:         {people.PASSWORD}
+sandbox Canvas:     {ports.sandbox_url}
+  account:          canvas-admin@demo.example, password canvas
 
-Accounts: {accounts}
-Password: {people.PASSWORD}
-
-Try first: sign in as admin, open "LMS API configurations", choose "Add configuration" and
-follow the page. The developer key comes from {ports.sandbox_url}/developer_keys
-and the instructor to test with is instructor@demo.example.
+Try first: sign in to echo_lms as admin, open "LMS API configurations", choose "Add configuration"
+and follow the page. The developer key comes from {ports.sandbox_url}/developer_keys;
+the instructor to test with is instructor@demo.example.
 
 Logs: {logs}   ·   Stop with Ctrl-C"""
