@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import requests
 from django.conf import settings
@@ -43,7 +44,7 @@ def _authorized() -> Iterator[tuple[ApiConfiguration, Sandbox]]:
 
 def _look_up(configuration: ApiConfiguration, sandbox: Sandbox, rounds: int) -> Ratio:
     token = Authorization.objects.get().access_token
-    paths = [path for path in _paths(configuration, sandbox) if path.startswith("/api/")]
+    paths = _paths(configuration, sandbox)
 
     def ours() -> object:
         with connected(configuration) as client:
@@ -61,7 +62,7 @@ def _paths(configuration: ApiConfiguration, sandbox: Sandbox) -> list[str]:
     sandbox.clear_log()
     with connected(configuration) as client:
         courses_of(client, find_instructor(client, INSTRUCTOR).users[0])
-    return [f"{line['path']}?{line['query']}" if line.get("query") else line["path"] for line in sandbox.log()]
+    return [f"{line['path']}?{urlencode(line['query'])}" for line in sandbox.log()]
 
 
 def _token(configuration: ApiConfiguration, rounds: int) -> Ratio:

@@ -107,7 +107,7 @@ def _commands(data: Path, ports: environment.Ports) -> dict[str, list[str]]:
     return {
         "sandbox": [
             *(sys.executable, "-m", "sandbox", "--port", str(ports.sandbox)),
-            *("--state", str(data / "sandbox.json"), "--product-url", ports.site_url),
+            *("--state", str(data / "sandbox.json")),
         ],
         "web": [sys.executable, "-m", "gunicorn", "echo_lms.wsgi", "-c", "echo_lms/gunicorn.py"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"],

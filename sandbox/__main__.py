@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from .app import Sandbox
-from .state import State, University, load
+from .state import State, load
 from .university import scenario
 from .web import Server
 
@@ -20,10 +20,9 @@ def main(arguments: list[str]) -> int:
         print("The sandbox has passwords on its login page, so it listens on loopback only.", file=sys.stderr)
         return 2
     path = Path(options.state) if options.state else None
-    redirect_uri = f"{options.product_url.rstrip('/')}/lms/api/oauth2/complete"
     try:
-        university = _university(path, options.scenario, redirect_uri)
-        sandbox = Sandbox(State(university, path), options.product_url, options.latency)
+        university = load(path) if path is not None and path.exists() else scenario(options.scenario)
+        sandbox = Sandbox(State(university, path), options.latency)
         sandbox.state.save()
         server = Server((options.host, options.port), sandbox.answer)
     except ValueError as error:
@@ -48,14 +47,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--state", help="file that keeps the state between starts")
     parser.add_argument("--scenario", default="demo", help="demo, tiny or large:N")
     parser.add_argument("--latency", type=int, default=0, help="milliseconds before each API answer")
-    parser.add_argument("--product-url", default="http://localhost:8000", help="where echo_lms is")
     return parser.parse_args(arguments)
-
-
-def _university(path: Path | None, name: str, redirect_uri: str) -> University:
-    if path is not None and path.exists():
-        return load(path)
-    return scenario(name, redirect_uri)
 
 
 def _stop_on_signals(server: Server) -> None:

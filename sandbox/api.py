@@ -70,8 +70,7 @@ def account_users(state: State, caller: Caller, request: Request, account: str) 
 
 def _has_type(state: State, person: Person, kind: str | None) -> bool:
     return kind is None or any(
-        one.user_id == person.id and one.type == kind and one.state != "deleted"
-        for one in state.university.enrollments.values()
+        one.type == kind and one.state != "deleted" for one in state.university.enrollments_of(person.id)
     )
 
 
@@ -121,8 +120,8 @@ def user_courses(state: State, caller: Caller, request: Request, user: str) -> R
     kind = _base_type(request)
     wanted = includes(caller, request)
     found: dict[int, list[Enrollment]] = {}
-    for one in state.university.enrollments.values():
-        if one.user_id != person.id or (kind and one.type != kind):
+    for one in state.university.enrollments_of(person.id):
+        if kind and one.type != kind:
             continue
         course = state.university.courses.get(one.course_id)
         if course and _chosen(state, request, one, course):
@@ -136,11 +135,16 @@ def user_courses(state: State, caller: Caller, request: Request, user: str) -> R
 
 def _person(state: State, caller: Caller, text: str) -> Person:
     kind, _, value = text.partition(":")
+    if text.isdecimal():
+        known = state.university.people.get(int(text))
+        if known is None or known.deleted:
+            raise missing()
+        return known
     for person in state.university.people.values():
         same = {
             "sis_login_id": person.login.lower() == value.lower(),
             "sis_user_id": person.sis_id is not None and person.sis_id == value,
-        }.get(kind, text in (str(person.id), "self" if person.id == caller.person.id else ""))
+        }.get(kind, text == "self" and person.id == caller.person.id)
         if same and not person.deleted:
             return person
     raise missing()
@@ -231,14 +235,14 @@ def _course_json(
         row["term"] = {"id": term.id, "name": term.name, "workflow_state": "active", **dates}
     if "total_students" in wanted:
         row["total_students"] = sum(
-            one.course_id == course.id and one.type == "StudentEnrollment" and one.state in ("active", "invited")
-            for one in state.university.enrollments.values()
+            one.type == "StudentEnrollment" and one.state in ("active", "invited")
+            for one in state.university.enrollments_in(course.id)
         )
     if "teachers" in wanted:
         row["teachers"] = [
             {"id": one.user_id, "display_name": state.university.people[one.user_id].name}
-            for one in state.university.enrollments.values()
-            if one.course_id == course.id and one.type == "TeacherEnrollment"
+            for one in state.university.enrollments_in(course.id)
+            if one.type == "TeacherEnrollment"
         ]
     return row
 
@@ -260,8 +264,8 @@ def course_enrollments(state: State, caller: Caller, request: Request, course: s
     if found is None:
         raise missing()
     teaches = any(
-        one.course_id == found.id and one.user_id == caller.person.id and one.type in TEACHING
-        for one in state.university.enrollments.values()
+        one.user_id == caller.person.id and one.type in TEACHING
+        for one in state.university.enrollments_in(found.id)
     )
     if not (caller.may("read_roster") or teaches):
         raise not_permitted(state)
@@ -269,9 +273,8 @@ def course_enrollments(state: State, caller: Caller, request: Request, course: s
     people = state.university.people
     rows = [
         one
-        for one in state.university.enrollments.values()
-        if one.course_id == found.id
-        and (not types or one.type in types)
+        for one in state.university.enrollments_in(found.id)
+        if (not types or one.type in types)
         and (one.state in states if states else one.state not in ("rejected", "completed", "deleted"))
     ]
     rows.sort(key=lambda one: (one.type, sortable(people[one.user_id].name), one.id))

@@ -18,15 +18,13 @@ from .web import COOKIE, Request, Response, Router, json_response, text_response
 
 LONGEST_LOG = 100_000
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-COMPLETE = "/lms/api/oauth2/complete"
 
 PageView = Callable[..., Response]
 
 
 class Sandbox:
-    def __init__(self, state: State, product_url: str, latency_ms: int = 0) -> None:
+    def __init__(self, state: State, latency_ms: int = 0) -> None:
         self.state = state
-        self.redirect_uri = product_url.rstrip("/") + COMPLETE
         self.latency = latency_ms / 1000
         self.switchboard = Switchboard()
         self.throttle = Throttle()

@@ -110,7 +110,7 @@ def version(sandbox: Sandbox, request: Request, _rest: str) -> dict[str, Any]:
 
 
 def reset(sandbox: Sandbox, request: Request, _rest: str) -> dict[str, Any]:
-    made = scenario(str(request.data.get("scenario", "tiny")), sandbox.redirect_uri)
+    made = scenario(str(request.data.get("scenario", "tiny")))
     with sandbox.state.lock:
         sandbox.start_afresh(made)
     return {"people": len(made.people), "courses": len(made.courses)}

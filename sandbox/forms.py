@@ -209,6 +209,17 @@ CHANGES = {
 }
 
 
+def act_as(sandbox: Sandbox, request: Request, session: Session) -> Response:
+    """As Canvas's own "Act as user" (§1.6, `real_user`); an empty choice stops it."""
+    refused = _not_admin(sandbox, request, session)
+    if refused:
+        return refused
+    chosen = request.form.get("user", "")
+    known = chosen.isdecimal() and int(chosen) in sandbox.state.university.people
+    session.acting_as = int(chosen) if known else None
+    return redirect("/sandbox/university")
+
+
 # --- The switchboard ------------------------------------------------------------------------------------
 def switchboard(sandbox: Sandbox, request: Request, session: Session) -> Response:
     return pages.switchboard(sandbox.state, session, sandbox.switchboard.faults)
@@ -254,5 +265,6 @@ def add_routes(router: Router) -> None:
     router.add(
         "POST", r"/sandbox/university/(?P<action>accept|delete|add|email|demote|promote)", change_university
     )
+    router.add("POST", r"/sandbox/act-as", act_as)
     router.add("GET", r"/sandbox", switchboard)
     router.add("POST", r"/sandbox/(?P<action>faults|clear|forget|expire|version)", switch)

@@ -69,10 +69,19 @@ def authorize(state: State, request: Request, session: Session) -> Response:
     if request.get("response_type") != "code":
         description = "Only response_type=code is permitted"
         return back(address, error="unsupported_response_type", error_description=description, **flow_state)
+    if request.get("prompt"):
+        return back(address, error=_without_page(request.get("prompt"), session), **flow_state)
     session.flow = Flow(key.id, address, request.get("state"), scopes, request.get("purpose"))
     if session.user_id is None or request.get("force_login"):
         return redirect("/login")
     return redirect("/login/oauth2/confirm")
+
+
+def _without_page(prompt: str, session: Session) -> str:
+    """`prompt=none` may show no page, and nobody here is remembered (§1.2)."""
+    if prompt != "none":
+        return "unsupported_prompt_type"
+    return "login_required" if session.user_id is None else "interaction_required"
 
 
 def _scope_refused(state: State, address: str, refused: list[str]) -> Response:

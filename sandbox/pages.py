@@ -32,6 +32,9 @@ SCOPES = (
 )
 
 
+LISTED = 14
+
+
 def page(title: str, body: str, session: Session | None = None, status: int = 200) -> Response:
     account = (
         f'<form method="post" action="/logout">{hidden(session)}<button>Log out</button></form>'
@@ -85,27 +88,32 @@ keys, and the parts of Canvas's API that echo_lms uses.</p>
 def login(
     university: University, session: Session, *, error: str = "", wanted: str = "", prefill: str = ""
 ) -> Response:
-    people = list(university.people.values())[:14]
     rows = [
-        (escape(person.name), escape(person.login), escape(person.password), _what(person)) for person in people
+        (escape(person.name), escape(person.login), escape(person.password), _what(university, person))
+        for person in list(university.people.values())[:LISTED]
     ]
+    others = len(university.people) - len(rows)
+    more = f"<p>And {others} more; all of them have the password <code>canvas</code>.</p>" if others > 0 else ""
     alert = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     body = f"""{alert}<form method="post" action="/login">{hidden(session)}
 <input type="hidden" name="next" value="{escape(wanted)}">
 <p><label for="login">Login</label><input id="login" name="login" autocomplete="username" value="{escape(prefill)}" required></p>
 <p><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required></p>
 <p><button>Log in</button></p></form>
-{table(("Name", "Login", "Password", "Who"), rows, "People you can log in as")}"""
+{table(("Name", "Login", "Password", "Who"), rows, "People you can log in as")}{more}"""
     return page("Log in", body, session, 401 if error else 200)
 
 
-def _what(person: Person) -> str:
+def _what(university: University, person: Person) -> str:
     if person.account == "sub":
         return "administrator of a sub-account only"
     if person.account == "root":
         complete = "read_email_addresses" in person.rights
         return "administrator" if complete else "administrator who may not see e-mail addresses"
-    return "teacher"
+    kinds = {one.type for one in university.enrollments_of(person.id)}
+    if kinds & {"TeacherEnrollment", "TaEnrollment"}:
+        return "teacher"
+    return "student" if kinds else "nobody's teacher or student"
 
 
 def consent(key: Key, person: Person, session: Session) -> Response:
@@ -231,9 +239,29 @@ def university(state: State, session: Session, notice: str = "") -> Response:
 <p><button>Change</button></p></form>
 <h2>The administrator</h2>{button("/sandbox/university/demote", "Take the administrator's role away", session)}
 {button("/sandbox/university/promote", "Give it back", session)}
+{_acting(known, session)}
 <h2>Invitations</h2>{table(("Person", "Course", "Action"), invitations, "Not accepted yet") if invitations else "<p>None.</p>"}
 <h2>Courses</h2>{table(("Name", "Code", "State", "Action"), courses, "The last forty")}"""
     return page("University", body, session)
+
+
+def _acting(university: University, session: Session) -> str:
+    """Canvas administrators may act as somebody else; only whoever is logged in as one sees this."""
+    person = university.people.get(session.user_id or 0)
+    if person is None or person.account != "root":
+        return ""
+    if session.acting_as is not None:
+        name = escape(university.people[session.acting_as].name)
+        stop = button("/sandbox/act-as", "Stop acting as user", session, user="")
+        return f"<h2>Act as user</h2><p>You are acting as {name}.</p>{stop}"
+    choices = "".join(
+        f'<option value="{one.id}">{escape(one.name)} ({escape(one.login)})</option>'
+        for one in list(university.people.values())[:LISTED]
+        if one.account is None
+    )
+    return f"""<h2>Act as user</h2><form method="post" action="/sandbox/act-as">{hidden(session)}
+<p><label for="act">Person</label><select id="act" name="user">{choices}</select></p>
+<p><button>Act as user</button></p></form>"""
 
 
 def switchboard(state: State, session: Session, faults: list[Fault]) -> Response:

@@ -135,6 +135,27 @@ class University:
     keys: dict[int, Key] = field(default_factory=dict)
     tokens: dict[int, Token] = field(default_factory=dict)
     next_id: int = 1000
+    _indexed: int = field(default=-1, repr=False)
+    _of_user: dict[int, list[Enrollment]] = field(default_factory=dict, repr=False)
+    _in_course: dict[int, list[Enrollment]] = field(default_factory=dict, repr=False)
+
+    def enrollments_of(self, user_id: int) -> list[Enrollment]:
+        self._index()
+        return self._of_user.get(user_id, [])
+
+    def enrollments_in(self, course_id: int) -> list[Enrollment]:
+        self._index()
+        return self._in_course.get(course_id, [])
+
+    def _index(self) -> None:
+        """Enrollments are added and change their state; they never move to another person or course."""
+        if self._indexed == len(self.enrollments):
+            return
+        self._of_user, self._in_course = {}, {}
+        for one in self.enrollments.values():
+            self._of_user.setdefault(one.user_id, []).append(one)
+            self._in_course.setdefault(one.course_id, []).append(one)
+        self._indexed = len(self.enrollments)
 
     def new_id(self) -> int:
         self.next_id += 1
@@ -183,8 +204,11 @@ class State:
     def save(self) -> None:
         if self.path is None:
             return
-        found = asdict(self.university)
-        document = {name: list(found[name].values()) for name in _KINDS} | {"next_id": self.university.next_id}
+        university = self.university
+        document: dict[str, Any] = {
+            name: [asdict(row) for row in getattr(university, name).values()] for name in _KINDS
+        }
+        document["next_id"] = university.next_id
         scratch = self.path.with_suffix(".new")
         with open(scratch, "w") as file:
             json.dump(document, file)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from .state import ADMIN_RIGHTS, Course, Enrollment, Key, Person, Term, University, random_text
+from .state import ADMIN_RIGHTS, Course, Enrollment, Person, Term, University
 
 SHARD = 10_000_000_000_000  # ids of another shard are above 2^53 (§8)
 SUBJECTS = ("Algebra", "Botany", "Chemistry", "Drama", "Ecology", "French", "Geology", "History", "Logic", "Music")
 GIVEN = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gia", "Hugo", "Ivy", "Jon", "Kim", "Lea", "Max", "Nia")
+KINDS_OF_COURSE = (
+    "Introduction to {}",
+    "{} in Practice",
+    "Methods of {}",
+    "Advanced {}",
+    "Readings in {}",
+    "Seminar: {}",
+    "{} Laboratory",
+)
 FAMILY = ("Ash", "Birch", "Cedar", "Elm", "Fir", "Hazel", "Larch", "Maple", "Oak", "Pine", "Rowan", "Willow")
 
 
@@ -130,9 +139,8 @@ def _colleague(build: _Builder, number: int) -> None:
     person = build.person(f"{GIVEN[number % 14]} {FAMILY[(number * 5) % 12]}", f"teacher{number:02}@demo.example")
     for step in range(1 + number % 5):
         subject = SUBJECTS[(number + step) % 10]
-        build.enroll(
-            person, build.course(f"{subject} {number}.{step + 1}", f"{subject[:3].upper()}{200 + number}{step}")
-        )
+        name = KINDS_OF_COURSE[(number // 3 + step) % 7].format(subject)
+        build.enroll(person, build.course(name, f"{subject[:3].upper()}{200 + number}{step}"))
 
 
 def large(instructors: int) -> University:
@@ -148,14 +156,10 @@ def large(instructors: int) -> University:
 SCENARIOS: dict[str, Callable[[], University]] = {"demo": demo, "tiny": tiny}
 
 
-def scenario(name: str, redirect_uri: str = "") -> University:
-    """`demo`, `tiny` or `large:N`. The demo has one developer key ready, still switched off, as a new one is."""
+def scenario(name: str) -> University:
+    """`demo`, `tiny` or `large:N`; without a developer key, which is for a person to make."""
     if name.startswith("large:") and name[6:].isdecimal():
         return large(int(name[6:]))
     if name not in SCENARIOS:
         raise ValueError(f"There is no scenario {name!r}. Choose demo, tiny or large:N.")
-    made = SCENARIOS[name]()
-    if name == "demo" and redirect_uri:
-        key = Key(SHARD * 3 + 1, "echo_lms", random_text(64), "canvas-admin@demo.example", [redirect_uri])
-        made.keys[key.id] = key
-    return made
+    return SCENARIOS[name]()
