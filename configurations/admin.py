@@ -100,7 +100,9 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
             context |= {
                 "configuration": configuration,
                 "status": status_of(configuration),
-                "events": configuration.events.select_related("actor")[:HISTORY_SHOWN],
+                "events": configuration.events.exclude(kind=ConnectionEvent.Kind.REFRESHED).select_related(
+                    "actor"
+                )[:HISTORY_SHOWN],
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -239,3 +239,14 @@ def test_the_history_can_be_read_and_not_changed(signed_in, configuration, admin
     assert (
         signed_in.post(reverse("admin:configurations_connectionevent_delete", args=[event.pk])).status_code == 403
     )
+
+
+def test_hourly_renewals_do_not_crowd_the_page(signed_in, configuration, admin):
+    ConnectionEvent.record(configuration, ConnectionEvent.Kind.AUTHORIZED, actor=admin, detail="what matters")
+    for _ in range(40):
+        ConnectionEvent.record(configuration, ConnectionEvent.Kind.REFRESHED)
+
+    page = signed_in.get(configuration.get_admin_url()).content.decode()
+
+    assert "what matters" in page
+    assert "Token renewed" not in page
