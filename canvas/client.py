@@ -136,6 +136,8 @@ def error_of(answer: Answer) -> errors.CanvasError | None:
         return errors.Unavailable(said)
     if answer.status >= 500:
         return errors.ServerFault(said)
+    if not answer.is_json:
+        return errors.NotJson(said)
     kinds = {400: errors.BadRequest, 404: errors.NotFound}
     return kinds.get(answer.status, errors.UnexpectedAnswer)(said)
 
@@ -144,7 +146,7 @@ def _message(body: str) -> str:
     try:
         found = json.loads(body)["errors"]
         return str(found[0]["message"] if isinstance(found, list) else found)
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return ""
 
 
@@ -162,6 +164,8 @@ def _decoded(answer: Answer) -> Any:
         return json.loads(answer.body)
     except ValueError as error:
         raise errors.AnswerTruncated("the data ends too early") from error
+    except RecursionError:
+        raise errors.UnexpectedAnswer("the data is nested too deeply") from None
 
 
 def _rows(decoded: Any) -> list[dict[str, Any]]:
@@ -171,8 +175,15 @@ def _rows(decoded: Any) -> list[dict[str, Any]]:
 
 
 def next_link(headers: Mapping[str, str], *, base: str) -> str | None:
-    """The absolute address of the next page, if the Link header names one."""
+    """The absolute address of the next page, if the Link header names one; malformed, it is given as it is."""
     for link in parse_header_links(headers.get("Link", "")):
         if link.get("rel") == "next" and link.get("url"):
-            return urljoin(f"{base}/", str(link["url"]))
+            return _joined(base, str(link["url"]))
     return None
+
+
+def _joined(base: str, address: str) -> str:
+    try:
+        return urljoin(f"{base}/", address)
+    except ValueError:
+        return address

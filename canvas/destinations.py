@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from .errors import DestinationRefused, DomainNotFound
 
 LONGEST_NAME = 253
+NOT_A_NAME = "Enter a name such as school.instructure.com, not an IP address."
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LOCAL_SUFFIXES = (
     "localhost",
@@ -28,6 +29,7 @@ LOCAL_SUFFIXES = (
     "onion",
 )
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*")
 
@@ -66,10 +68,11 @@ def parse_origin(text: str, *, insecure_hosts: Collection[str] = ()) -> Origin:
     parts = _split(text)
     host = _host(parts)
     port = _port(parts)
-    if f"{host}:{port}" in insecure_hosts and (parts.scheme == "http" or "://" not in text):
+    if f"{host}:{port}" in insecure_hosts and (parts.scheme == "http" or not _SCHEME.match(text.strip())):
         return Origin("http", host, port)
-    _refuse_local(host)
-    return Origin("https", _idna(host), None if port in (None, 443) or _plain_http_port(parts, port) else port)
+    name = _idna(host)
+    _refuse_local(name)
+    return Origin("https", name, None if port in (None, 443) or _plain_http_port(parts, port) else port)
 
 
 def _plain_http_port(parts: SplitResult, port: int | None) -> bool:
@@ -82,7 +85,7 @@ def _split(text: str) -> SplitResult:
         raise InvalidDomain("Enter your Canvas domain, for example school.instructure.com.")
     if re.search(r"[\s\x00-\x1f\x7f\\]", text):
         raise InvalidDomain("A domain has no spaces or backslashes in it.")
-    if "://" not in text:
+    if not _SCHEME.match(text):
         text = f"https://{text.lstrip('/')}"
     try:
         parts = urlsplit(text)
@@ -113,15 +116,18 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _refuse_local(host: str) -> None:
-    if ":" in host or _NUMERIC.fullmatch(host):
-        raise InvalidDomain("Enter a name such as school.instructure.com, not an IP address.")
+    if _NUMERIC.fullmatch(host):
+        raise InvalidDomain(NOT_A_NAME)
     if "." not in host:
         raise InvalidDomain(f"{host[:60]} is not a full domain. Enter one such as school.instructure.com.")
-    if host.rpartition(".")[2] in LOCAL_SUFFIXES or host.endswith(".home.arpa"):
+    if any(f".{host}".endswith(f".{suffix}") for suffix in LOCAL_SUFFIXES):
         raise InvalidDomain(f"{host[:60]} is a name inside a private network; Canvas must have a public one.")
 
 
 def _idna(host: str) -> str:
+    """The name as DNS is asked for it: full-width letters, digits and dots are plain ones only here."""
+    if ":" in host:
+        raise InvalidDomain(NOT_A_NAME)
     try:
         ascii_name = host.encode("idna").decode("ascii").lower()
     except UnicodeError as error:
@@ -130,8 +136,6 @@ def _idna(host: str) -> str:
         raise InvalidDomain(f"The domain is longer than {LONGEST_NAME} characters.")
     if not all(_LABEL.fullmatch(label) for label in ascii_name.split(".")):
         raise InvalidDomain("The domain has characters that cannot be part of a name.")
-    if _NUMERIC.fullmatch(ascii_name):  # full-width digits become plain ones only here
-        raise InvalidDomain("Enter a name such as school.instructure.com, not an IP address.")
     return ascii_name
 
 
@@ -157,10 +161,13 @@ def is_public(text: str) -> bool:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return all(
-        one.is_global and not one.is_multicast and not one.is_reserved and not one.is_unspecified
-        for one in unmapped(address)
-    )
+    return all(_is_global_unicast(one) for one in unmapped(address))
+
+
+def _is_global_unicast(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False  # Python counts this old private space as global
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 class Destinations:

@@ -7,16 +7,18 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Literal
 
+from .scopes import REQUIRED_SCOPES
+
 Actor = Literal["echo_lms admin", "Canvas admin", "nobody"]
 
 LONGEST_DETAIL = 300
 _SCOPE = re.compile(r"url:[A-Z]+\|/[A-Za-z0-9_/:.*-]+")
-_ODD = re.compile(r"[^\x20-\x7e\u00a0-\uffff]+")
 
 
 def plain(text: object) -> str:
-    """Untrusted text made fit for a page or a log: one line, no control characters, clipped."""
-    return _ODD.sub(" ", str(text)).strip()[:LONGEST_DETAIL]
+    """Untrusted text made fit for a page or a log: one line, nothing invisible in it, clipped."""
+    visible = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 10 * LONGEST_DETAIL])
+    return " ".join(visible.split())[:LONGEST_DETAIL].strip()
 
 
 class CanvasError(Exception):
@@ -301,6 +303,7 @@ _AUTHORIZE_ERRORS: dict[str, type[OAuthError]] = {
 def class_of_authorize_error(error: str, description: str) -> OAuthError:
     """What `?error=` at the callback means. Both texts come from outside and are cleaned before use."""
     if error == "invalid_scope":
-        return InvalidScope("invalid_scope", tuple(dict.fromkeys(_SCOPE.findall(description[:2000]))))
+        named = {scope.rstrip(".") for scope in _SCOPE.findall(description)}
+        return InvalidScope("invalid_scope", tuple(s.name for s in REQUIRED_SCOPES if s.name in named))
     kind = _AUTHORIZE_ERRORS.get(error, OAuthRefused)
     return kind(f"{plain(error)[:60]}: {plain(description)}".rstrip(": "))

@@ -48,7 +48,8 @@ def find_instructor(client: Client, email: str, *, account_id: str = "self") -> 
 
 
 def _same(one: str | None, other: str) -> bool:
-    return one is not None and one.lower() == other.lower()
+    """Both ways, because some look-alikes have a plain letter on one side only: the Kelvin sign lowers to k."""
+    return one is not None and one.lower() == other.lower() and one.upper() == other.upper()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ are judged here, because they differ between versions of Canvas.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -13,13 +14,14 @@ from oauthlib.oauth2 import WebApplicationClient
 from . import errors
 from .destinations import Origin
 from .scopes import REQUIRED_SCOPES
-from .shapes import identifier
+from .shapes import optional_identifier
 from .transport import Answer, Transport
 
 AUTHORIZE_PATH = "/login/oauth2/auth"
 TOKEN_PATH = "/login/oauth2/token"  # noqa: S105 - a path
 PURPOSE = "echo_lms"
 LONGEST_LIFE = 10 * 365 * 24 * 3600
+_ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _token_request(transport: Transport, body: str) -> dict[str, Any]:
         raise errors.NotJson("at the token endpoint")
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise errors.AnswerTruncated("at the token endpoint") from None
     if not isinstance(found, dict):
         raise errors.UnexpectedAnswer("at the token endpoint")
@@ -125,9 +127,9 @@ def _person(row: object) -> tuple[str | None, str | None]:
     """Id and name. The global id is preferred: it means the same on every shard (docs/canvas.md §8)."""
     if not isinstance(row, dict):
         return None, None
-    number = row.get("global_id") or row.get("id")
+    identity = optional_identifier(row, "global_id") or optional_identifier(row, "id")
     name = row.get("name")
-    return identifier(number) if number else None, errors.plain(name) if isinstance(name, str) else None
+    return identity, errors.plain(name) if isinstance(name, str) else None
 
 
 def _token_error(answer: Answer) -> errors.CanvasError:
@@ -138,7 +140,7 @@ def _token_error(answer: Answer) -> errors.CanvasError:
         html = errors.Unavailable if answer.status in (502, 503, 504) else errors.NotJson
         return html(f"HTTP {answer.status} at the token endpoint")
     error, description = _error_fields(answer)
-    said = f"HTTP {answer.status}: {errors.plain(error)[:60]}"
+    said = f"HTTP {answer.status}: {error if _ERROR_CODE.fullmatch(error) else ''}".rstrip(": ")
     if answer.status >= 500:
         return errors.ServerFault(said)
     if error == "invalid_client":
@@ -157,7 +159,7 @@ def _token_error(answer: Answer) -> errors.CanvasError:
 def _error_fields(answer: Answer) -> tuple[str, str]:
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", ""
     if not isinstance(found, dict):
         return "", ""

@@ -28,7 +28,7 @@ def _text(row: Json, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _optional_identifier(row: Json, name: str) -> str | None:
+def optional_identifier(row: Json, name: str) -> str | None:
     try:
         return identifier(row.get(name))
     except UnexpectedAnswer:
@@ -84,7 +84,7 @@ class Term:
 
     @classmethod
     def from_json(cls, row: object) -> Term | None:
-        if not isinstance(row, dict) or _optional_identifier(row, "id") is None:
+        if not isinstance(row, dict) or optional_identifier(row, "id") is None:
             return None
         return cls(identifier(row["id"]), _text(row, "name"), _moment(row, "start_at"), _moment(row, "end_at"))
 
@@ -157,7 +157,7 @@ class Enrollment:
         return cls(
             identifier(row.get("id")),
             identifier(row.get("user_id")),
-            _optional_identifier(row, "course_id"),
+            optional_identifier(row, "course_id"),
             _text(row, "type"),
             _text(row, "role"),
             _text(row, "enrollment_state"),

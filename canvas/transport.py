@@ -4,10 +4,12 @@ makes a request to Canvas past it.
 
 from __future__ import annotations
 
+import http.client
 import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -33,7 +35,7 @@ class Answer:
 
     @property
     def is_json(self) -> bool:
-        return "json" in self.headers.get("content-type", "")
+        return "json" in self.headers.get("content-type", "").lower()
 
     @property
     def text(self) -> str:
@@ -62,10 +64,11 @@ class Transport:
         self._total_timeout = total_timeout
         self._max_bytes = max_bytes
         self._clock = clock
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False  # a proxy from the environment would resolve names for us
         self._session.verify = ca_bundle or True
         self._session.headers["User-Agent"] = user_agent
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # kept by nobody
         self._session.adapters.clear()
         self._session.mount(f"{origin.scheme}://", _CheckedAdapter(destinations, pool_size))
 
@@ -101,21 +104,23 @@ class Transport:
                 stream=True,
             )
             with response:
+                if 300 <= response.status_code < 400:
+                    raise errors.UnexpectedRedirect(_host_of(response.headers.get("location", "")))
                 body = self._read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _translated(error) from None
-        finally:
-            self._session.cookies.clear()
-        if 300 <= response.status_code < 400:
-            raise errors.UnexpectedRedirect(_host_of(response.headers.get("location", "")))
         return Answer(response.status_code, response.headers, body)
 
     def serves(self, address: str) -> bool:
         """Whether the address, absolute or a path, is on this Canvas's own origin."""
-        parts = urlsplit(urljoin(f"{self.origin}/", address))
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-        own = (self.origin.scheme, self.origin.host, self.origin.effective_port)
-        return (parts.scheme, parts.hostname, port) == own
+        try:
+            # Taken apart as the library will when it connects: urlsplit sees another host in "a\\@b".
+            parts = urllib3.util.parse_url(urljoin(f"{self.origin}/", address))
+        except ValueError:
+            return False
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme or "")
+        own = (None, self.origin.scheme, self.origin.host, self.origin.effective_port)
+        return (parts.auth, parts.scheme, parts.host, port) == own
 
     def _url(self, address: str) -> str:
         if not self.serves(address):
@@ -124,7 +129,8 @@ class Transport:
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()
-        for chunk in response.raw.stream(CHUNK, decode_content=True):
+        # read1 returns what has come; read and stream would wait for a whole chunk, past the deadline.
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > self._max_bytes:
                 raise errors.AnswerTooLarge(f"more than {self._max_bytes} bytes")
@@ -152,6 +158,7 @@ def _translated(error: BaseException) -> errors.CanvasError:
         (
             (
                 requests.exceptions.ChunkedEncodingError,
+                http.client.IncompleteRead,
                 urllib3.exceptions.IncompleteRead,
                 urllib3.exceptions.InvalidChunkLength,
                 urllib3.exceptions.DecodeError,
@@ -174,6 +181,12 @@ def _chain(error: BaseException) -> list[BaseException]:
             found.append(link)
             waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
     return found
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None, because even a redirect that is not followed would have its body read whole, past our limits."""
+        return None
 
 
 class _CheckedAdapter(HTTPAdapter):
