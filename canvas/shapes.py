@@ -118,6 +118,12 @@ class Course:
     # A stub: Canvas withholds everything but the id until the course's dates allow it.
     restricted: bool
 
+    @property
+    def state(self) -> str:
+        """As Canvas's own pages call it."""
+        known = {"available": "Published", "unpublished": "Unpublished"}
+        return known.get(self.workflow_state or "", (self.workflow_state or "").capitalize())
+
     @classmethod
     def from_json(cls, row: Json) -> Course:
         return cls(

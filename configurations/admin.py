@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -118,7 +119,19 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
         return super().changeform_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiConfiguration, form: Any, change: bool) -> None:
-        changes.save_configuration(obj, user=signed_in(request))
+        if changes.save_configuration(obj, user=signed_in(request)):
+            text = (
+                "The authorization belonged to the Canvas Domain and Client ID of before and was removed. "
+                "Next: choose Authorize."
+            )
+            self.message_user(request, text, messages.WARNING)
+
+    def get_deleted_objects(
+        self, objs: Sequence[ApiConfiguration] | QuerySet[ApiConfiguration], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What a person knows by name. Tokens and attempts go with it, the history stays."""
+        found = [str(one) for one in objs]
+        return found, {str(self.opts.verbose_name_plural): len(found)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: ApiConfiguration) -> None:
         changes.delete_configuration(obj, user=signed_in(request))
@@ -203,7 +216,7 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
 class ConnectionEventAdmin(admin.ModelAdmin[ConnectionEvent]):
     """The history, to read."""
 
-    list_display = ("at", "configuration_name", "kind", "outcome", "actor", "detail")
+    list_display = ("at", "configuration_name", "kind", "outcome", "who", "detail")
     list_filter = ("kind", "outcome", "configuration")
     list_select_related = ("actor", "configuration")
     search_fields = ("configuration_name", "detail", "actor__email")
@@ -212,6 +225,10 @@ class ConnectionEventAdmin(admin.ModelAdmin[ConnectionEvent]):
 
     class Media:
         css = {"all": ["configurations/connection.css"]}
+
+    @admin.display(ordering="actor__full_name")
+    def who(self, event: ConnectionEvent) -> str:
+        return str(event.actor or "echo_lms")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

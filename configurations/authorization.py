@@ -46,7 +46,9 @@ def redirect_uri() -> str:
 
 
 def start_authorization(configuration: ApiConfiguration, *, user: User, session_key: str) -> str:
-    """Notes an attempt and returns the address of Canvas's consent page; raises ConfigurationDisabled."""
+    """Notes an attempt and returns the address of Canvas's consent page. Raises ConfigurationDisabled, and
+    DestinationRefused if the settings no longer allow the domain.
+    """
     if not configuration.enabled:
         raise ConfigurationDisabled()
     state = secrets.token_urlsafe(32)
@@ -139,15 +141,16 @@ def _unknown_state(attempt: AuthorizationAttempt | None) -> Completion:
 
 
 def _failed(configuration: ApiConfiguration, error: CanvasError, user: User) -> Completion:
-    detail = " ".join(filter(None, [error.headline, error.detail]))
+    said = f"Canvas said: {error.detail}" if error.detail else ""
+    detail = "\n".join(filter(None, [f"{error.headline} {error.advice}", said]))
     ConnectionEvent.record(configuration, Kind.REFUSED, actor=user, outcome=Outcome.FAILED, detail=detail)
     return Completion(configuration, headline=error.headline, advice=error.advice, code=error.code)
 
 
 def _exchange(attempt: AuthorizationAttempt, code: str, *, user: User) -> Completion:
     configuration = attempt.configuration
-    key = key_of(configuration, attempt.redirect_uri)
     try:
+        key = key_of(configuration, attempt.redirect_uri)
         grant = oauth.exchange_code(transport_for(configuration), key, code, replace_tokens=True)
     except CanvasError as error:
         return _failed(configuration, error, user)
@@ -192,6 +195,8 @@ def _expiry(grant: oauth.Grant, now: datetime.datetime) -> datetime.datetime | N
 
 def note_limitation(authorization: Authorization, text: str) -> None:
     """What the authorizing Canvas user turned out not to be allowed; empty text: nothing."""
+    if text:
+        ConnectionEvent.record(authorization.configuration, Kind.AUTHORIZED, outcome=Outcome.WARNING, detail=text)
     Authorization.objects.filter(pk=authorization.pk, generation=authorization.generation).update(limitation=text)
 
 

@@ -22,17 +22,19 @@ SHOWN = {
 }
 
 
-def save_configuration(configuration: ApiConfiguration, *, user: User | None) -> None:
+def save_configuration(configuration: ApiConfiguration, *, user: User | None) -> bool:
     """Saves and records. Tokens belong to one Canvas and one key: with another domain or client ID they are
-    revoked and forgotten before anything could send them elsewhere.
+    revoked and forgotten before anything could send them elsewhere. Returns whether that happened.
     """
     before = ApiConfiguration.objects.filter(pk=configuration.pk).first()
     if before is None:
         configuration.created_by = user
         configuration.save()
         ConnectionEvent.record(configuration, Kind.ADDED, actor=user, detail=configuration.base_url)
-        return
-    if (before.base_url, before.client_id) != (configuration.base_url, configuration.client_id):
+        return False
+    moved = (before.base_url, before.client_id) != (configuration.base_url, configuration.client_id)
+    forgotten = moved and before.authorization_or_none() is not None
+    if forgotten:
         authorization.disconnect(before, user=user, reason="The domain or the client ID was changed.")
     configuration.save()
     if before.client_secret != configuration.client_secret:
@@ -40,6 +42,7 @@ def save_configuration(configuration: ApiConfiguration, *, user: User | None) ->
     detail = _difference(before, configuration)
     if detail:
         ConnectionEvent.record(configuration, Kind.CHANGED, actor=user, detail=detail)
+    return forgotten
 
 
 def _difference(before: ApiConfiguration, after: ApiConfiguration) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 NOT_AN_ADMINISTRATOR = (
     "The Canvas user who authorized may not list the institution's people, so no instructor can be found. "
-    "Authorize again as a Canvas administrator who may view the list of users."
+    "Authorize again as a Canvas administrator who may view the list of users. For an administrator of one "
+    "sub-account only, enter its number under More settings › Canvas account first."
 )
 
 
@@ -85,6 +86,12 @@ _STEP_OF_ERROR: tuple[tuple[type[CanvasError], Step], ...] = (
     (situations.AuthorizationLost, Step.TOKEN),
     (situations.RenewalJustFailed, Step.TOKEN),
 )
+_SAYS_NOTHING_ABOUT_THE_TOKEN = (
+    errors.TransportError,
+    errors.Throttled,
+    errors.ServerFault,
+    errors.Unavailable,
+)
 
 
 @dataclass
@@ -138,10 +145,12 @@ class TestReport:
     def failed_with(self, error: CanvasError, *, during: Step) -> None:
         """Puts the error where it belongs; the steps before it are known to be good if Canvas answered."""
         step = next((place for kind, place in _STEP_OF_ERROR if isinstance(error, kind)), during)
-        if isinstance(error, errors.TransportError):
+        if isinstance(error, _SAYS_NOTHING_ABOUT_THE_TOKEN):
             step = Step.REACHED if self.steps[Step.REACHED].state == "not checked" else during
         elif error.from_canvas:
             self._passed_before(step)
+        elif isinstance(error, situations.AuthorizationLost) and self.requests_made:
+            self._passed_before(Step.TOKEN)
         self.failed(step, error.headline, error.advice, error.code)
 
     def _passed_before(self, failed: Step) -> None:
@@ -239,8 +248,21 @@ def _note_includes(report: TestReport, match: Match) -> None:
         report.passed(Step.INCLUDES, "E-mail addresses are part of the answers.")
 
 
+def _note_hidden_addresses(report: TestReport) -> None:
+    """Terms are there and addresses are not, so it is the permission and not the key (docs/canvas.md §3.3)."""
+    report.warned(
+        Step.INCLUDES,
+        "Canvas leaves e-mail addresses out of its answers.",
+        "Give the Canvas user who authorized the permission to view e-mail addresses. Until then only "
+        "instructors whose sign-in name is their address are found.",
+        "emails_hidden",
+    )
+
+
 def _note_courses(report: TestReport, found: InstructorCourses) -> None:
     report.courses = found.courses
+    if report.steps[Step.INCLUDES].code == "includes_stripped" and any(one.term for one in found.courses):
+        _note_hidden_addresses(report)
     count = len(found.courses)
     invitations = _counted(found.invited, "invitation")
     if count and found.invited:

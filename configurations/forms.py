@@ -51,10 +51,14 @@ class ApiConfigurationForm(forms.ModelForm[ApiConfiguration]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].help_text = "Your own name for it, for example the institution's."
+        if self.is_bound:
+            self.fields["new_secret"].help_text = "Enter it again: it is never sent back to the browser."
         if self.instance.pk:
-            self.fields[
-                "new_secret"
-            ].help_text = f"Saved; it ends in {self.instance.secret_hint}. Leave empty to keep it."
+            kept = f"Saved; it ends in {self.instance.secret_hint}. Leave empty to keep it."
+            self.fields["new_secret"].help_text = kept
+        if self.instance.pk and self.instance.authorization_or_none():
+            for name in ("base_url", "client_id"):
+                self.fields[name].help_text += " Changing it removes the authorization."
 
     def clean_base_url(self) -> str:
         try:
@@ -100,7 +104,7 @@ class TestForm(forms.Form):
     email = forms.EmailField(
         label="Email",
         max_length=254,
-        widget=forms.EmailInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+        widget=forms.EmailInput(attrs={"class": "vTextField", "autocomplete": "off", "autofocus": True}),
         error_messages={"invalid": "Enter an e-mail address such as name@school.edu."},
         help_text="The address in the instructor's Canvas profile.",
     )

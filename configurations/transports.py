@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from canvas import oauth
-from canvas.destinations import Destinations, Origin, parse_origin
+from canvas.destinations import Destinations, InvalidDomain, Origin, parse_origin
+from canvas.errors import DestinationRefused
 from canvas.transport import Transport
 
 from .models import ApiConfiguration
@@ -14,7 +15,11 @@ USER_AGENT = f"echo_lms ({settings.LMS_CONTACT})"
 
 
 def origin_of(configuration: ApiConfiguration) -> Origin:
-    return parse_origin(configuration.base_url, insecure_hosts=settings.LMS_ALLOWED_INSECURE_HOSTS)
+    """Raises DestinationRefused if the settings no longer allow what was allowed when it was saved."""
+    try:
+        return parse_origin(configuration.base_url, insecure_hosts=settings.LMS_ALLOWED_INSECURE_HOSTS)
+    except InvalidDomain as error:
+        raise DestinationRefused(configuration.domain) from error
 
 
 def destinations() -> Destinations:

@@ -15,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.signed_in import signed_in
+from canvas.errors import CanvasError
 
 from . import authorization, connection
 from .models import ApiConfiguration, ConnectionEvent
-from .situations import ConfigurationDisabled
 
 RESULT = "authorization_result"
 Kind = ConnectionEvent.Kind
@@ -52,7 +52,7 @@ def authorize(request: HttpRequest, pk: int) -> HttpResponse:
         consent = authorization.start_authorization(
             configuration, user=signed_in(request), session_key=str(request.session.session_key)
         )
-    except ConfigurationDisabled as error:
+    except CanvasError as error:
         return _outcome(request, error.headline, error.advice)
     return redirect(consent)
 
@@ -126,7 +126,7 @@ def _popup(response: HttpResponse) -> HttpResponse:
 def progress(request: HttpRequest, pk: int) -> JsonResponse:
     """What became of the popup since event `after`: the opener asks us, because it may not reach its popup.
 
-    `{"state": "waiting"}`, or `authorized` / `refused` with a `text` to show.
+    `{"state": "waiting"}`, or `authorized` / `refused` with a `text` to show and the `event` to go on from.
     """
     configuration = get_object_or_404(ApiConfiguration, pk=pk)
     after = request.GET.get("after", "0")
@@ -139,4 +139,5 @@ def progress(request: HttpRequest, pk: int) -> JsonResponse:
     )
     if event is None:
         return JsonResponse({"state": "waiting"})
-    return JsonResponse({"state": event.kind, "text": event.detail})
+    said, _, _ = event.detail.partition("\n")
+    return JsonResponse({"state": event.kind, "text": said, "event": event.pk})

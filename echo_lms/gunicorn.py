@@ -7,6 +7,7 @@ import os
 bind = os.environ.get("BIND", "0.0.0.0:8000")  # inside its container; the demo sets BIND to loopback
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
+control_socket_disable = True  # nothing uses it, and it would write to the home folder
 worker_class = "gthread"
 timeout = 60
 graceful_timeout = 10

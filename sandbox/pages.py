@@ -97,7 +97,7 @@ def login(
     alert = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     body = f"""{alert}<form method="post" action="/login">{hidden(session)}
 <input type="hidden" name="next" value="{escape(wanted)}">
-<p><label for="login">Login</label><input id="login" name="login" autocomplete="username" value="{escape(prefill)}" required></p>
+<p><label for="login">Login</label><input id="login" name="login" autofocus autocomplete="username" value="{escape(prefill)}" required></p>
 <p><label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required></p>
 <p><button>Log in</button></p></form>
 {table(("Name", "Login", "Password", "Who"), rows, "People you can log in as")}{more}"""

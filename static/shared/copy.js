@@ -10,6 +10,7 @@
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
+      button.focus();
       done.textContent = "Copied";
     } catch {
       done.textContent = "Selected: copy it with Ctrl+C or ⌘C";

@@ -142,6 +142,32 @@ def test_a_replaced_secret_is_noted_without_being_shown(signed_in, sandbox, conf
     assert ConnectionEvent.objects.latest("pk").detail == "LMS API Client Secret: replaced"
 
 
+@pytest.mark.parametrize("changes", [{"client_id": "10000000000002"}, {"base_url": "http://127.0.0.1:1"}])
+def test_another_canvas_or_key_removes_the_authorization_and_says_so(
+    changes, signed_in, configuration, sandbox, admin, settings
+):
+    settings.LMS_ALLOWED_INSECURE_HOSTS = [*settings.LMS_ALLOWED_INSECURE_HOSTS, "127.0.0.1:1"]
+    authorize(configuration, sandbox, admin)
+    before = signed_in.get(configuration.get_admin_url()).content.decode()
+    assert before.count("Changing it removes the authorization.") == 2
+    change = entered(sandbox, client_id=configuration.client_id, new_secret="") | changes
+
+    page = signed_in.post(configuration.get_admin_url(), change, follow=True).content.decode()
+
+    assert "The authorization belonged to the Canvas Domain and Client ID of before and was removed." in page
+    assert sandbox.state()["tokens"] == 0
+
+
+def test_the_name_of_an_authorized_configuration_may_change(signed_in, configuration, sandbox, admin):
+    authorize(configuration, sandbox, admin)
+    change = entered(sandbox, name="Renamed", client_id=configuration.client_id, new_secret="")
+
+    page = signed_in.post(configuration.get_admin_url(), change, follow=True).content.decode()
+
+    assert "was removed" not in page
+    assert sandbox.state()["tokens"] == 1
+
+
 def test_disabling_in_the_list_is_noted(signed_in, configuration):
     signed_in.post(reverse(LIST), {"action": "disable", "_selected_action": [configuration.pk]})
 
@@ -158,6 +184,20 @@ def test_deleting_in_the_list_revokes_the_tokens(signed_in, configuration, sandb
 
     assert not ApiConfiguration.objects.exists()
     assert sandbox.state()["tokens"] == 0
+
+
+def test_the_question_before_deleting_says_what_goes_and_what_stays(signed_in, configuration, sandbox, admin):
+    authorize(configuration, sandbox, admin)
+    address = reverse("admin:configurations_apiconfiguration_delete", args=[configuration.pk])
+
+    page = signed_in.get(address).content.decode()
+    assert "forgets the client secret and the tokens of <b>Sandbox</b>" in page
+    assert "The history of the connection is kept." in page
+    signed_in.post(address, {"post": "yes"})
+
+    assert not ApiConfiguration.objects.exists()
+    assert sandbox.state()["tokens"] == 0
+    assert ConnectionEvent.objects.latest("pk").configuration_name == "Sandbox"
 
 
 def test_disconnecting_asks_first(signed_in, configuration, sandbox, admin):

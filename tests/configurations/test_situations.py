@@ -155,20 +155,27 @@ CASES = {
         "Give that user the permissions to view the list of users and e-mail addresses in Canvas's root account, "
         "or choose Re-authorize and sign in as an administrator.",
     ),
+    "authorizing user may no longer see e-mail addresses": Case(
+        admin_becomes(rights=["read_roster", "view_user_logins"]),
+        "Includes allowed",
+        "Canvas leaves e-mail addresses out of its answers.",
+        "Give the Canvas user who authorized the permission to view e-mail addresses. Until then only "
+        "instructors whose sign-in name is their address are found.",
+    ),
     # --- §2.1 -----------------------------------------------------------------------------------------
     "token expired": Case(expired, "", "2 active courses.", ""),
     "server fault": Case(
-        fault(error=500), "Instructor found", "Canvas reported an error of its own.", "Try again in a few minutes."
+        fault(error=500), "Canvas reached", "Canvas reported an error of its own.", "Try again in a few minutes."
     ),
     "maintenance": Case(
         fault(error=503),
-        "Instructor found",
+        "Canvas reached",
         "Canvas is not available just now.",
         "It may be under maintenance. Try again in a few minutes.",
     ),
     "throttled for good": Case(
         fault(throttle=403, retry_after=0),
-        "Instructor found",
+        "Canvas reached",
         "Canvas is limiting the number of requests just now.",
         "Wait a minute and try again. Nothing is wrong with the configuration.",
     ),

@@ -152,6 +152,40 @@ def explained(popup: Page, opener: Page, headline: str) -> None:
     expect(opener.get_by_text(f"Not authorized: {headline}")).to_be_visible(timeout=15_000)
 
 
+def test_a_second_try_is_told_its_own_outcome(at_configuration, sandbox):
+    page = at_configuration
+    first = open_popup(page)
+    canvas_sign_in(first, sandbox)
+    first.get_by_role("link", name="Cancel").click()
+    explained(first, page, "The request was cancelled in Canvas.")
+    with first.expect_event("close"):
+        first.locator("button:focus").click()
+
+    popup = open_popup(page)
+    expect(page.get_by_text("Waiting for you to finish in Canvas’s window.")).to_be_visible()
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Authorize").click()
+
+    expect(page.get_by_text("Authorized", exact=True).first).to_be_visible(timeout=15_000)
+
+
+def test_a_canvas_user_without_rights_is_told_in_the_popup_and_in_the_history(
+    at_configuration, sandbox, configuration, axe
+):
+    page = at_configuration
+    popup = open_popup(page)
+    popup.get_by_label("Login").fill("instructor@demo.example")
+    popup.get_by_label("Password").fill("canvas")
+    popup.get_by_role("button", name="Log in").click()
+    popup.get_by_role("button", name="Authorize").click()
+
+    expect(popup.get_by_role("heading", name="Sandbox is authorized, but not by an administrator")).to_be_visible()
+    expect(popup.get_by_role("alert")).to_contain_text("Authorize again as a Canvas administrator")
+    assert axe(popup) == []
+    popup.get_by_role("button", name="Close this window").click()
+    expect(page.get_by_text("may not list the institution's people").first).to_be_visible(timeout=15_000)
+
+
 KEY_OFF = "The developer key is switched off."
 MISSING = (
     "The developer key does not allow the scopes that echo_lms needs: "

@@ -53,7 +53,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {'':<12} → {result.advice}")
         for course in report.courses:
             term = course.term.name if course.term else ""
-            line = [course.id, course.code or "", course.name or "", term or "", course.workflow_state or ""]
+            line = [course.id, course.code or "", course.name or "", term or "", course.state]
             self.stdout.write("  " + " | ".join(line))
 
 
