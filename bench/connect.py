@@ -62,7 +62,7 @@ def _paths(configuration: ApiConfiguration, sandbox: Sandbox) -> list[str]:
     sandbox.clear_log()
     with connected(configuration) as client:
         courses_of(client, find_instructor(client, INSTRUCTOR).users[0])
-    return [f"{line['path']}?{urlencode(line['query'])}" for line in sandbox.log()]
+    return [f"{line['path']}?{urlencode([tuple(pair) for pair in line['query']])}" for line in sandbox.log()]
 
 
 def _token(configuration: ApiConfiguration, rounds: int) -> Ratio:

@@ -2,53 +2,86 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
+from . import errors
+
+# What a running request holds of the budget, and how fast the budget comes back, per second.
+UP_FRONT = 50.0
+OUTFLOW = 10.0
+# Kept free for others who use the same token.
 LOW_REMAINING = 100.0
-SLOWEST_PAUSE = 5.0
+FIRST_BACK_OFF = 5.0
+LONGEST_BACK_OFF = 120.0
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a request ended. Without a word about it from Canvas, `remaining` is None."""
+
+    remaining: float | None = None
+    throttled: bool = False
+    retry_after: float | None = None
+
+    @property
+    def pause(self) -> float:
+        """Seconds until a usual reserve has come back."""
+        return max(0.0, LOW_REMAINING - max(self.remaining, 0.0)) / OUTFLOW if self.remaining is not None else 0.0
+
+    def back_off(self, strikes: int) -> float:
+        """Seconds to leave Canvas alone after the nth refusal in a row: as it says, else longer each time."""
+        if self.retry_after:
+            return self.retry_after
+        longer = FIRST_BACK_OFF * 2 ** min(strikes - 1, 10)
+        return min(longer, LONGEST_BACK_OFF) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
 
 
 class Throttle(Protocol):
-    def acquire(self) -> None:
-        """Returns when a request may be made; may wait, or raise Throttled."""
+    def acquire(self) -> str:
+        """Returns a ticket when a request may be made. May wait; raises BackingOff if that would take too long."""
 
-    def observe(self, status: int, headers: Mapping[str, str], *, throttled: bool) -> None:
-        """Learns from an answer."""
-
-    def release(self) -> None:
+    def release(self, ticket: str, outcome: Outcome) -> None:
         """The request that `acquire` allowed is over, however it ended."""
 
 
-class NoThrottle:
-    def acquire(self) -> None: ...
-
-    def observe(self, status: int, headers: Mapping[str, str], *, throttled: bool) -> None: ...
-
-    def release(self) -> None: ...
-
-
 class LocalThrottle:
-    """For one process: few requests in parallel, and slower while little of the budget remains."""
+    """For one process: few requests in parallel, slower while little of the budget remains, none in a back-off."""
 
-    def __init__(self, parallel: int = 2, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        parallel: int = 2,
+        *,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._slots = threading.BoundedSemaphore(parallel)
+        self._patience = patience
         self._sleep = sleep
-        self._pause = 0.0
+        self._clock = clock
+        self._quiet_until = 0.0
+        self._strikes = 0
 
-    def acquire(self) -> None:
+    def acquire(self) -> str:
+        wait = self._quiet_until - self._clock()
+        if wait > self._patience:
+            raise errors.BackingOff(wait)
+        if wait > 0:
+            self._sleep(wait)
         self._slots.acquire()
-        if self._pause:
-            self._sleep(self._pause)
+        return ""
 
-    def observe(self, status: int, headers: Mapping[str, str], *, throttled: bool) -> None:
-        remaining = remaining_of(headers)
-        if remaining is not None:
-            self._pause = SLOWEST_PAUSE * max(0.0, 1 - max(remaining, 0.0) / LOW_REMAINING)
-
-    def release(self) -> None:
+    def release(self, ticket: str, outcome: Outcome) -> None:
+        self._strikes = self._strikes + 1 if outcome.throttled else 0
+        quiet = outcome.back_off(self._strikes) if outcome.throttled else outcome.pause
+        if quiet:
+            self._quiet_until = max(self._quiet_until, self._clock() + quiet)
         self._slots.release()
 
 
