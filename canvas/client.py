@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
 from requests.utils import parse_header_links
 
 from . import errors
-from .throttle import NoThrottle, Throttle
+from .throttle import LocalThrottle, Outcome, Throttle, remaining_of
 from .transport import Answer, Transport
 
 ACCEPT = "application/json+canvas-string-ids, application/json"
+DEFAULT_PER_PAGE = 10
 THROTTLED_RETRIES = 2
-FIRST_BACK_OFF = 5.0
-LONGEST_WAIT = 20.0
 
 
 class TokenSource(Protocol):
@@ -37,13 +35,10 @@ class Client:
         transport: Transport,
         tokens: TokenSource,
         throttle: Throttle | None = None,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._throttle = throttle or NoThrottle()
-        self._sleep = sleep
+        self._throttle = throttle or LocalThrottle()
         self.requests_made = 0
         self.throttles_met = 0
 
@@ -57,8 +52,10 @@ class Client:
         """Page after page, as long as there is a next link (docs/canvas.md §6).
 
         Stops at an empty page, because Canvas's lists of unknown length offer a next page after the last one.
-        Raises PagingBroken on a page seen before, on a link to another site, and after `max_pages`.
+        Raises PagingBroken on a page seen before, on a link to another site, on a full page without any Link
+        header, and after `max_pages`.
         """
+        full = int(dict(params or []).get("per_page", DEFAULT_PER_PAGE))
         address: str | None = path
         seen: set[str] = set()
         while address is not None:
@@ -69,6 +66,8 @@ class Client:
             rows = _rows(_decoded(answer))
             if not rows:
                 return
+            if len(rows) >= full and "Link" not in answer.headers:
+                raise errors.PagingBroken("a full page that does not say whether there is another")
             yield rows
             address = next_link(answer.headers, base=str(self._transport.origin))
             if address in seen:
@@ -85,33 +84,38 @@ class Client:
             return self._patiently(path, params, self._tokens.renew(token))
 
     def _patiently(self, path: str, params: list[tuple[str, str]] | None, token: str) -> Answer:
-        """Waits and tries again when Canvas throttles, a few times and never long."""
-        left = LONGEST_WAIT
-        for attempt in range(THROTTLED_RETRIES + 1):
-            try:
+        """Tries again when Canvas throttles, a few times; the throttle decides how long to wait before each."""
+        for _ in range(THROTTLED_RETRIES):
+            with contextlib.suppress(errors.Throttled):
                 return self._once(path, params, token)
-            except errors.Throttled as error:
-                self.throttles_met += 1
-                wait = error.retry_after or FIRST_BACK_OFF * (attempt + 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-                if attempt == THROTTLED_RETRIES or wait > left:
-                    raise
-                left -= wait
-                self._sleep(wait)
-        raise AssertionError("the loop returns or raises")
+        return self._once(path, params, token)
 
     def _once(self, path: str, params: list[tuple[str, str]] | None, token: str) -> Answer:
-        self._throttle.acquire()
+        ticket = self._throttle.acquire()
+        outcome = Outcome()
         try:
             self.requests_made += 1
             headers = {"Authorization": f"Bearer {token}", "Accept": ACCEPT}
             answer = self._transport.send("GET", path, params=params, headers=headers)
             error = error_of(answer)
-            self._throttle.observe(answer.status, answer.headers, throttled=isinstance(error, errors.Throttled))
+            outcome = _outcome(answer, error)
+        except errors.TimedOut:
+            # A Canvas that is asked too much sometimes answers nothing at all (docs/canvas.md §7).
+            outcome = Outcome(throttled=True)
+            raise
         finally:
-            self._throttle.release()
+            self.throttles_met += outcome.throttled
+            self._throttle.release(ticket, outcome)
         if error is not None:
             raise error
         return answer
+
+
+def _outcome(answer: Answer, error: errors.CanvasError | None) -> Outcome:
+    remaining = remaining_of(answer.headers)
+    if isinstance(error, errors.Throttled):
+        return Outcome(remaining, throttled=True, retry_after=error.retry_after)
+    return Outcome(remaining)
 
 
 def error_of(answer: Answer) -> errors.CanvasError | None:

@@ -4,6 +4,7 @@ to act, what happened, and what to do next. None ever carries a token, a secret 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import ClassVar, Literal
 
@@ -169,6 +170,18 @@ class Throttled(CanvasError):
     def __init__(self, detail: str = "", retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class BackingOff(Throttled):
+    """Nothing was sent: Canvas asked to slow down a moment ago."""
+
+    code = "backing_off"
+    from_canvas = False
+    headline = "Canvas asked echo_lms to slow down, so nothing is sent to it just now."
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__(retry_after=seconds)
+        self.advice = f"Try again in {math.ceil(seconds)} seconds. Nothing is wrong with the configuration."
 
 
 class UserAgentRefused(CanvasError):

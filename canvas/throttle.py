@@ -18,6 +18,8 @@ OUTFLOW = 10.0
 LOW_REMAINING = 100.0
 FIRST_BACK_OFF = 5.0
 LONGEST_BACK_OFF = 120.0
+LONGEST_RETRY_AFTER = 3600.0
+LONGEST_PAUSE = 5.0
 PATIENCE = 20.0
 
 
@@ -31,13 +33,15 @@ class Outcome:
 
     @property
     def pause(self) -> float:
-        """Seconds until a usual reserve has come back."""
-        return max(0.0, LOW_REMAINING - max(self.remaining, 0.0)) / OUTFLOW if self.remaining is not None else 0.0
+        """Seconds to wait before the next request, while little remains."""
+        if self.remaining is None:
+            return 0.0
+        return min(max(0.0, LOW_REMAINING - self.remaining) / OUTFLOW, LONGEST_PAUSE)
 
     def back_off(self, strikes: int) -> float:
         """Seconds to leave Canvas alone after the nth refusal in a row: as it says, else longer each time."""
-        if self.retry_after:
-            return self.retry_after
+        if self.retry_after and self.retry_after > 0:
+            return min(self.retry_after, LONGEST_RETRY_AFTER)
         longer = FIRST_BACK_OFF * 2 ** min(strikes - 1, 10)
         return min(longer, LONGEST_BACK_OFF) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import hmac
 import secrets
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +40,7 @@ FATAL_TO_AUTHORIZATION = (
 # After these the very tokens are dead; after the others a corrected secret brings them back to life.
 FATAL_TO_TOKENS = (errors.RefreshTokenGone, errors.WrongClient)
 RENEWAL_PAUSE = datetime.timedelta(seconds=5)
+HELD_SECONDS = 5.0
 
 
 def redirect_uri() -> str:
@@ -247,6 +250,33 @@ class StoredTokens:
         ).first()
         if authorization is not None:
             mark_lost(authorization, error)
+
+
+class HeldTokens(StoredTokens):
+    """For many requests in a row, in several threads: the stored token is read again every few seconds only.
+    An authorization that is lost, disabled or replaced meanwhile is noticed then, or with the first refusal.
+    """
+
+    def __init__(self, configuration: ApiConfiguration) -> None:
+        super().__init__(configuration)
+        self._lock = threading.Lock()
+        self._held = ""
+        self._until = 0.0
+
+    def current(self) -> str:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._hold(super().current())
+            return self._held
+
+    def renew(self, rejected: str) -> str:
+        with self._lock:
+            if self._held == rejected:
+                self._hold(super().renew(rejected))
+            return self._held
+
+    def _hold(self, token: str) -> None:
+        self._held, self._until = token, time.monotonic() + HELD_SECONDS
 
 
 def _usable(rows: models.QuerySet[Authorization]) -> Authorization:

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from django.conf import settings
+
 from canvas import errors
 from canvas.client import Client
 from canvas.endpoints import account_users, course_enrollments
 from canvas.errors import CanvasError
 from canvas.lookup import InstructorCourses, Match, courses_of, find_instructor
 from canvas.shapes import Course, User
-from canvas.throttle import LocalThrottle
+from canvas.throttle import PATIENCE
 
 from . import situations
-from .authorization import StoredTokens, note_limitation
+from .authorization import HeldTokens, StoredTokens, note_limitation
+from .budget import SharedThrottle
 from .models import ApiConfiguration, Authorization, ConnectionEvent
 from .transports import transport_for
 
@@ -32,16 +35,43 @@ NOT_AN_ADMINISTRATOR = (
 
 
 @contextlib.contextmanager
-def connected(configuration: ApiConfiguration) -> Iterator[Client]:
-    """A client with this configuration's tokens. An answer that only a new authorization can cure marks the
-    authorization lost on its way out (docs/canvas.md §1.9).
+def connected(configuration: ApiConfiguration, *, patience: float = PATIENCE) -> Iterator[Client]:
+    """A client with this configuration's tokens, for a person who waits: one request more than background work
+    may run at a time, and `patience` seconds at most for a Canvas that has asked to slow down.
     """
     tokens = StoredTokens(configuration)
+    parallel = settings.LMS_PARALLEL_REQUESTS + 1
+    throttle = SharedThrottle(configuration.domain, parallel=parallel, patience=patience)
+    with losing(tokens):
+        yield Client(transport_for(configuration), tokens, throttle)
+
+
+@contextlib.contextmanager
+def losing(tokens: StoredTokens) -> Iterator[None]:
+    """An answer that only a new authorization can cure marks the authorization lost on its way out
+    (docs/canvas.md §1.9).
+    """
     try:
-        yield Client(transport_for(configuration), tokens, LocalThrottle())
+        yield
     except (errors.TokenRejected, errors.ScopesInsufficient) as error:
         tokens.lose(error)
         raise
+
+
+class BackgroundConnection:
+    """Clients for threads that work in the background and share tokens, connections and the Canvas's budget."""
+
+    def __init__(self, configuration: ApiConfiguration, *, patience: float = PATIENCE) -> None:
+        self._tokens = HeldTokens(configuration)
+        parallel = settings.LMS_PARALLEL_REQUESTS
+        self._transport = transport_for(configuration, pool_size=parallel)
+        self._throttle = SharedThrottle(configuration.domain, parallel=parallel, patience=patience)
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        """One for each piece of work: it counts its requests."""
+        with losing(self._tokens):
+            yield Client(self._transport, self._tokens, self._throttle)
 
 
 def examine_authorizer(configuration: ApiConfiguration, authorization: Authorization) -> str:

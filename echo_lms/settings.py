@@ -200,6 +200,9 @@ LMS_ALLOWED_INSECURE_HOSTS: list[str] = env.list("LMS_ALLOWED_INSECURE_HOSTS", d
 LMS_CA_BUNDLE: str = env.str("LMS_CA_BUNDLE", default="")
 LMS_CONNECT_TIMEOUT: float = env.float("LMS_CONNECT_TIMEOUT", default=5.0)
 LMS_READ_TIMEOUT: float = env.float("LMS_READ_TIMEOUT", default=15.0)
+# Requests of background work that run at a time at one Canvas, over all processes (docs/canvas.md §7).
+LMS_PARALLEL_REQUESTS: int = env.int("LMS_PARALLEL_REQUESTS", default=2)
+LMS_REFRESH_MINUTES: int = env.int("LMS_REFRESH_MINUTES", default=720)
 LMS_CONTACT: str = env.str("LMS_CONTACT", default=SITE_URL)
 
 # --- Background work --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import responses
 
 from canvas.client import Client
 from canvas.destinations import Destinations, Origin
+from canvas.throttle import LocalThrottle
 from canvas.transport import Transport
 from tests.canvas.recorders import Recorder, Tokens
 
@@ -37,11 +38,18 @@ def throttle() -> Recorder:
 
 
 @pytest.fixture
+def client(transport: Transport, tokens: Tokens, throttle: Recorder) -> Client:
+    return Client(transport, tokens, throttle)
+
+
+@pytest.fixture
 def slept() -> list[float]:
-    """How long the client would have slept, each time."""
+    """How long the patient client would have slept, each time."""
     return []
 
 
 @pytest.fixture
-def client(transport: Transport, tokens: Tokens, throttle: Recorder, slept: list[float]) -> Client:
-    return Client(transport, tokens, throttle, sleep=slept.append)
+def patient(transport: Transport, tokens: Tokens, slept: list[float]) -> Client:
+    """A client with a throttle of its own, whose clock goes on only while it sleeps."""
+    throttle = LocalThrottle(sleep=slept.append, clock=lambda: sum(slept))
+    return Client(transport, tokens, throttle)

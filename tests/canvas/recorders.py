@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from canvas import errors
+from canvas.throttle import Outcome
 
 
 class Tokens:
@@ -23,19 +22,17 @@ class Tokens:
 
 
 class Recorder:
-    """A throttle: `open` is how many requests it believes to be under way."""
+    """A throttle: `open` are the tickets of requests that it believes to be under way."""
 
     def __init__(self) -> None:
-        self.open = 0
-        self.acquired = 0
-        self.observed: list[tuple[int, str | None, bool]] = []
+        self.open: set[str] = set()
+        self.outcomes: list[Outcome] = []
 
-    def acquire(self) -> None:
-        self.open += 1
-        self.acquired += 1
+    def acquire(self) -> str:
+        ticket = f"ticket-{len(self.outcomes) + len(self.open)}"
+        self.open.add(ticket)
+        return ticket
 
-    def observe(self, status: int, headers: Mapping[str, str], *, throttled: bool) -> None:
-        self.observed.append((status, headers.get("X-Rate-Limit-Remaining"), throttled))
-
-    def release(self) -> None:
-        self.open -= 1
+    def release(self, ticket: str, outcome: Outcome) -> None:
+        self.open.remove(ticket)
+        self.outcomes.append(outcome)
