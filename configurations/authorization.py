@@ -252,13 +252,13 @@ class StoredTokens:
             mark_lost(authorization, error)
 
 
-class HeldTokens(StoredTokens):
+class HeldTokens:
     """For many requests in a row, in several threads: the stored token is read again every few seconds only.
     An authorization that is lost, disabled or replaced meanwhile is noticed then, or with the first refusal.
     """
 
     def __init__(self, configuration: ApiConfiguration) -> None:
-        super().__init__(configuration)
+        self._stored = StoredTokens(configuration)
         self._lock = threading.Lock()
         self._held = ""
         self._until = 0.0
@@ -266,14 +266,17 @@ class HeldTokens(StoredTokens):
     def current(self) -> str:
         with self._lock:
             if time.monotonic() >= self._until:
-                self._hold(super().current())
+                self._hold(self._stored.current())
             return self._held
 
     def renew(self, rejected: str) -> str:
         with self._lock:
             if self._held == rejected:
-                self._hold(super().renew(rejected))
+                self._hold(self._stored.renew(rejected))
             return self._held
+
+    def lose(self, error: CanvasError) -> None:
+        self._stored.lose(error)
 
     def _hold(self, token: str) -> None:
         self._held, self._until = token, time.monotonic() + HELD_SECONDS

@@ -1,7 +1,7 @@
 """One budget of requests for each Canvas, shared by every process through Redis (docs/canvas.md §7).
 
 At most so many requests run at a time; fewer while Canvas says that little of its budget remains; none while it
-has asked to slow down. Without Redis each process keeps a small budget of its own, so that a person is still served.
+has asked to slow down. Without Redis each process keeps a small budget of its own: a person is still served.
 """
 
 from __future__ import annotations

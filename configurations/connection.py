@@ -47,7 +47,7 @@ def connected(configuration: ApiConfiguration, *, patience: float = PATIENCE) ->
 
 
 @contextlib.contextmanager
-def losing(tokens: StoredTokens) -> Iterator[None]:
+def losing(tokens: StoredTokens | HeldTokens) -> Iterator[None]:
     """An answer that only a new authorization can cure marks the authorization lost on its way out
     (docs/canvas.md §1.9).
     """
