@@ -64,11 +64,13 @@ def course_enrollments(
     *,
     types: Sequence[str] = (),
     states: Sequence[str] = (),
+    user_id: str | None = None,
     per_page: int = PAGE,
     max_pages: int = 200,
 ) -> Iterator[Enrollment]:
-    """Who is in a course, in every section (docs/canvas.md §5)."""
+    """Who is in a course, in every section (docs/canvas.md §5); of one person only, if named."""
     params = [("type[]", name) for name in types] + [("state[]", name) for name in states]
+    params += [("user_id", user_id)] if user_id is not None else []
     params.append(("per_page", str(per_page)))
     path = f"/api/v1/courses/{quote(course_id, safe='')}/enrollments"
     for rows in client.pages(path, params, max_pages=max_pages):

@@ -62,16 +62,18 @@ class InstructorCourses:
 def courses_of(client: Client, user: User) -> InstructorCourses:
     """The active courses in which the person teaches or assists, and how many invitations wait."""
     active = user_courses(client, user.id, enrollment_type=None)
-    teaching = tuple(course for course in active if _teaches(course))
+    teaching = tuple(course for course in active if teaches(course))
     everything = user_courses(client, user.id, enrollment_state=None, enrollment_type=None, include=())
     known = {course.id for course in teaching}
-    invited = [course for course in everything if course.id not in known and _invited(course)]
+    invited = [course for course in everything if course.id not in known and is_invited(course)]
     return InstructorCourses(teaching, len(invited))
 
 
-def _teaches(course: Course) -> bool:
+def teaches(course: Course) -> bool:
+    """Whether the looked-up person teaches or assists in it."""
     return any(enrollment.type in TEACHING for enrollment in course.enrollments)
 
 
-def _invited(course: Course) -> bool:
+def is_invited(course: Course) -> bool:
+    """Whether the looked-up person was asked to teach in it and has not accepted yet."""
     return any(enrollment.type in TEACHING and enrollment.state == INVITED for enrollment in course.enrollments)

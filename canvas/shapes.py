@@ -12,14 +12,14 @@ from typing import Any
 from .errors import UnexpectedAnswer
 
 Json = Mapping[str, Any]
+LONGEST_ID = 40
 
 
 def identifier(value: object) -> str:
     """An id as text. A float cannot hold one: those of other shards are above 2^53 (docs/canvas.md §8)."""
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable():
+        return text
     raise UnexpectedAnswer("an object without a usable id")
 
 

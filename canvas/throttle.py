@@ -42,8 +42,8 @@ class Outcome:
         """Seconds to leave Canvas alone after the nth refusal in a row: as it says, else longer each time."""
         if self.retry_after and self.retry_after > 0:
             return min(self.retry_after, LONGEST_RETRY_AFTER)
-        longer = FIRST_BACK_OFF * 2 ** min(strikes - 1, 10)
-        return min(longer, LONGEST_BACK_OFF) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        longer = min(FIRST_BACK_OFF * 2.0 ** min(strikes - 1, 10), LONGEST_BACK_OFF)
+        return longer * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
 
 
 class Throttle(Protocol):

@@ -35,15 +35,18 @@ NOT_AN_ADMINISTRATOR = (
 
 
 @contextlib.contextmanager
-def connected(configuration: ApiConfiguration, *, patience: float = PATIENCE) -> Iterator[Client]:
+def connected(
+    configuration: ApiConfiguration, *, patience: float = PATIENCE, read_timeout: float | None = None
+) -> Iterator[Client]:
     """A client with this configuration's tokens, for a person who waits: one request more than background work
-    may run at a time, and `patience` seconds at most for a Canvas that has asked to slow down.
+    may run at a time. A Canvas that has asked to slow down is waited for `patience` seconds at most, an answer
+    `read_timeout` seconds.
     """
     tokens = StoredTokens(configuration)
     parallel = settings.LMS_PARALLEL_REQUESTS + 1
     throttle = SharedThrottle(configuration.domain, parallel=parallel, patience=patience)
     with losing(tokens):
-        yield Client(transport_for(configuration), tokens, throttle)
+        yield Client(transport_for(configuration, read_timeout=read_timeout), tokens, throttle)
 
 
 @contextlib.contextmanager

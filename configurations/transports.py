@@ -26,14 +26,19 @@ def destinations() -> Destinations:
     return Destinations(insecure_hosts=settings.LMS_ALLOWED_INSECURE_HOSTS)
 
 
-def transport_for(configuration: ApiConfiguration, *, pool_size: int = 10) -> Transport:
-    """A transport that reaches this configuration's Canvas and nothing else."""
+def transport_for(
+    configuration: ApiConfiguration, *, pool_size: int = 10, read_timeout: float | None = None
+) -> Transport:
+    """A transport that reaches this configuration's Canvas and nothing else. `read_timeout`: seconds, if the usual
+    setting is too long for whoever waits.
+    """
+    usual = settings.LMS_READ_TIMEOUT
     return Transport(
         origin_of(configuration),
         destinations=destinations(),
         user_agent=USER_AGENT,
         connect_timeout=settings.LMS_CONNECT_TIMEOUT,
-        read_timeout=settings.LMS_READ_TIMEOUT,
+        read_timeout=min(usual, read_timeout or usual),
         ca_bundle=settings.LMS_CA_BUNDLE or None,
         pool_size=pool_size,
     )

@@ -22,6 +22,16 @@ app.conf.beat_schedule = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "keep the directories fresh": {
+        "task": "directory.tasks.keep_fresh",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "forget old refresh runs": {
+        "task": "directory.tasks.forget_old_runs",
+        "schedule": crontab(minute=27, hour=3),
+        "options": {"expires": 3600},
+    },
     "forget old sign-ins and authorization attempts": {
         "task": "configurations.tasks.forget_stale_attempts",
         "schedule": crontab(minute=17, hour=3),

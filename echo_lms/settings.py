@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "axes",
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "accounts",
     "configurations",
+    "directory",
     "echo_lms",
 ]
 

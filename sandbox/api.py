@@ -261,7 +261,7 @@ def _own_json(one: Enrollment) -> dict[str, Any]:
 # --- Enrollments of a course (§5) ----------------------------------------------------------------------
 def course_enrollments(state: State, caller: Caller, request: Request, course: str) -> Response:
     found = state.university.courses.get(int(course)) if course.isdecimal() else None
-    if found is None:
+    if found is None or found.workflow_state == "deleted":
         raise missing()
     teaches = any(
         one.user_id == caller.person.id and one.type in TEACHING
@@ -269,12 +269,13 @@ def course_enrollments(state: State, caller: Caller, request: Request, course: s
     )
     if not (caller.may("read_roster") or teaches):
         raise not_permitted(state)
-    types, states = request.get_list("type"), request.get_list("state")
+    types, states, user = request.get_list("type"), request.get_list("state"), request.get("user_id")
     people = state.university.people
     rows = [
         one
         for one in state.university.enrollments_in(found.id)
         if (not types or one.type in types)
+        and (not user or str(one.user_id) == user)
         and (one.state in states if states else one.state not in ("rejected", "completed", "deleted"))
     ]
     rows.sort(key=lambda one: (one.type, sortable(people[one.user_id].name), one.id))

@@ -35,6 +35,7 @@ def get_state(sandbox: Sandbox, request: Request, _rest: str) -> dict[str, Any]:
         "instructor": instructor,
         "keys": [_key_json(key) for key in university.keys.values()],
         "courses": [asdict(course) for course in university.courses.values()],
+        "enrollments": [asdict(one) for one in university.enrollments.values()],
         "tokens": len(university.tokens),
         "version": sandbox.state.version,
     }

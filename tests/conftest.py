@@ -122,7 +122,7 @@ def sandbox_process() -> Iterator[Sandbox]:
 def forget_budgets() -> None:
     """What an earlier test made echo_lms believe about this Canvas's limit."""
     connection = budget._redis()
-    for key in connection.keys("echo_lms:canvas:*"):
+    for key in connection.scan_iter("echo_lms:canvas:*"):
         connection.delete(key)
 
 

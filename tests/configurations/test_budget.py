@@ -32,7 +32,7 @@ def throttle(host):
 def quiet(one: SharedThrottle) -> float:
     with pytest.raises(BackingOff) as refused:
         one.acquire()
-    return refused.value.retry_after
+    return refused.value.retry_after or 0.0
 
 
 def let_time_pass(host: str) -> None:
