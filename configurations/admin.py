@@ -30,7 +30,7 @@ HISTORY_SHOWN = 15
 @admin.register(ApiConfiguration)
 class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
     form = ApiConfigurationForm
-    list_display = ("name", "domain", "status", "last_test", "connection_actions")
+    list_display: tuple[str, ...] = ("name", "domain", "status", "last_test", "connection_actions")
     list_display_links = ("name",)
     list_select_related = ("authorization",)
     search_fields = ("name", "base_url")

@@ -40,15 +40,16 @@ def work_on(configuration_id: int) -> str:
 
 
 @shared_task
-def refresh_instructors(keys: Sequence[int]) -> None:
-    """Behind an answer that was not quite fresh. Asked for twice, it is done once."""
-    stale = timezone.now() - lookup.FRESH_FOR
-    people = LmsInstructor.objects.filter(pk__in=keys, refreshed_at__lt=stale)
+def refresh_instructors(keys: Sequence[int], whatever_age: bool = False) -> None:
+    """Behind an answer that was not quite fresh, or because somebody asked. Asked for twice, it is done once."""
+    people = LmsInstructor.objects.filter(pk__in=keys)
+    if not whatever_age:
+        people = people.filter(refreshed_at__lt=timezone.now() - lookup.FRESH_FOR)
     for configuration in ApiConfiguration.objects.filter(instructors__in=people).distinct():
         try:
             lookup.refresh_people(configuration, list(people.filter(configuration=configuration)))
         except CanvasError as error:
-            logger.info("Not refreshed behind an answer: %s", error.code)
+            logger.info("Instructors were not refreshed: %s", error.code)
 
 
 @shared_task

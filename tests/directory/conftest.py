@@ -52,18 +52,15 @@ class University:
         self.sandbox = sandbox
 
     def person(self, email: str) -> int:
-        return next(one["id"] for one in self.sandbox.state()["people"] if one["email"] == email)
+        return int(next(one["id"] for one in self.sandbox.state()["people"] if one["email"] == email))
 
     def course(self, code: str) -> int:
-        return next(one["id"] for one in self.sandbox.state()["courses"] if one["code"] == code)
+        return int(next(one["id"] for one in self.sandbox.state()["courses"] if one["code"] == code))
 
     def enrollment(self, email: str, code: str) -> int:
         person, course = self.person(email), self.course(code)
-        return next(
-            one["id"]
-            for one in self.sandbox.state()["enrollments"]
-            if (one["user_id"], one["course_id"]) == (person, course)
-        )
+        found = self.sandbox.state()["enrollments"]
+        return int(next(one["id"] for one in found if (one["user_id"], one["course_id"]) == (person, course)))
 
     def add_course(self, code: str, email: str = INSTRUCTOR, **enrollment: str) -> None:
         self.sandbox.edit(course={"name": f"Course {code}", "code": code})

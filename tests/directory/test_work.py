@@ -245,13 +245,13 @@ def test_an_admin_without_rights_changes_nothing(refreshed, sandbox):
     assert courses_of_person() == TWO
 
 
-def test_the_same_failure_for_everybody_ends_the_run(refreshed, sandbox):
+def test_the_same_failure_for_everybody_ends_the_run(refreshed, sandbox, admin):
     sandbox.reset("large:40")
     configuration = ApiConfiguration.objects.get()
     key = sandbox.create_key(redirect_uris=["http://localhost:8000/lms/api/oauth2/complete"], on=True)
     ApiConfiguration.objects.update(client_id=key["id"], client_secret=key["secret"])
     configuration.refresh_from_db()
-    authorize(configuration, sandbox, Authorization.objects.get().authorized_by)
+    authorize(configuration, sandbox, admin)
     sandbox.faults(html=1, path="/api/v1/users")
     sandbox.clear_log()
 

@@ -9,6 +9,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from configurations.models import ApiConfiguration, ConnectionEvent
+from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -32,6 +33,20 @@ def row(expected: tuple[int | str, ...], *arguments: object) -> Row:
 
 
 CONFIGURATION = "configuration"
+
+
+def directory_urls(model: str) -> dict[str, Row]:
+    """What the LMS says can be read by administrators and changed by nobody."""
+    nobody = (SIGN_IN, 403, 403, 403, 403)
+    return {
+        f"admin:directory_{model}_changelist": row(ADMIN_SITE),
+        f"admin:directory_{model}_add": row(nobody),
+        f"admin:directory_{model}_change": row(ADMIN_SITE, model),
+        f"admin:directory_{model}_delete": row(nobody, model),
+        f"admin:directory_{model}_history": row(ADMIN_SITE, model),
+    }
+
+
 TABLE: dict[str, Row] = {
     "home": row(SIGNED_IN),
     "sign_in": row((200, 302, 302, 302, 302)),
@@ -67,6 +82,17 @@ TABLE: dict[str, Row] = {
     "admin:configurations_connectionevent_change": row(ADMIN_SITE, "event"),
     "admin:configurations_connectionevent_delete": row((SIGN_IN, 403, 403, 403, 403), "event"),
     "admin:configurations_connectionevent_history": row(ADMIN_SITE, "event"),
+    "admin:directory_directory_changelist": row(ADMIN_SITE),
+    "admin:directory_directory_add": row((SIGN_IN, 403, 403, 403, 403)),
+    "admin:directory_directory_change": row(ADMIN_SITE, "directory"),
+    "admin:directory_directory_delete": row((SIGN_IN, 403, 403, 403, 403), "directory"),
+    "admin:directory_directory_history": row(ADMIN_SITE, "directory"),
+    "admin:directory_directory_refresh": row((SIGN_IN, 403, 403, 403, 405), "directory"),
+    "admin:directory_directory_progress": row(ADMIN_SITE, "directory"),
+    **directory_urls("lmsinstructor"),
+    "admin:directory_lmsinstructor_refresh": row((SIGN_IN, 403, 403, 403, 405), "lmsinstructor"),
+    **directory_urls("lmscourse"),
+    **directory_urls("refreshrun"),
     "admin:accounts_user_changelist": row(ADMIN_SITE),
     "admin:accounts_user_add": row(ADMIN_SITE),
     "admin:accounts_user_change": row(ADMIN_SITE, "user"),
@@ -95,7 +121,16 @@ def arguments(scheduler) -> dict[str, int]:
         name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
     )
     event = ConnectionEvent.record(configuration, ConnectionEvent.Kind.ADDED)
-    return {"configuration": configuration.pk, "event": event.pk, "user": scheduler.pk}
+    instructor = LmsInstructor.objects.create(configuration=configuration, lms_id="1", name="Ira Instructor")
+    return {
+        "configuration": configuration.pk,
+        "event": event.pk,
+        "user": scheduler.pk,
+        "directory": Directory.of(configuration).pk,
+        "lmsinstructor": instructor.pk,
+        "lmscourse": LmsCourse.objects.create(configuration=configuration, lms_id="2", name="Algebra").pk,
+        "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
+    }
 
 
 @pytest.mark.parametrize("name", TABLE)
