@@ -38,6 +38,12 @@ DESTINATIONS = (
         "Connect Canvas: add a configuration, authorize it, and test it with an instructor's e-mail.",
     ),
     Destination(
+        "LMS directory",
+        "admin:directory_directory_changelist",
+        frozenset({Role.ADMINISTRATORS}),
+        "See which instructors and courses are known, how fresh that is, and refresh it.",
+    ),
+    Destination(
         "People",
         "admin:accounts_user_changelist",
         frozenset({Role.ADMINISTRATORS}),

@@ -104,6 +104,8 @@ def _demo_settings(data: Path, ports: Ports) -> dict[str, str]:
         "STATIC_ROOT": str(data / "static"),
         "LOG_JSON": "0",
         "TZ": "UTC",
+        # So that what is changed in the sandbox can be seen to arrive.
+        "LMS_REFRESH_MINUTES": "1",
     }
 
 

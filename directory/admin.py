@@ -139,7 +139,9 @@ class DirectoryAdmin(admin.ModelAdmin[Directory]):
     ) -> HttpResponse:
         directory = kwargs["obj"]
         runs = directory.configuration.refresh_runs.select_related("requested_by")[:RUNS_SHOWN]
+        title = f"Directory of {directory.configuration}"
         context |= {"directory": directory, "freshness": freshness_of(directory), "runs": runs}
+        context |= {"title": title, "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
 
@@ -304,7 +306,7 @@ class LmsCourseAdmin(ReadOnlyAdmin[LmsCourse]):
 # --- Runs -----------------------------------------------------------------------------------------------
 @admin.register(RefreshRun)
 class RefreshRunAdmin(ReadOnlyAdmin[RefreshRun]):
-    list_display = ("started", "configuration", "result", "read", "requests", "throttles", "took", "who")
+    list_display = ("started", "configuration", "result", "read", "requests_made", "took", "who")
     list_display_links = ("started",)
     list_filter = ("outcome", "trigger", "configuration")
     list_select_related = ("configuration", "requested_by")
@@ -326,6 +328,10 @@ class RefreshRunAdmin(ReadOnlyAdmin[RefreshRun]):
     @admin.display(description="Instructors read")
     def read(self, run: RefreshRun) -> str:
         return f"{run.refreshed:,} of {run.planned:,}" + (f", {run.failed:,} failed" if run.failed else "")
+
+    @admin.display(description="Requests", ordering="requests")
+    def requests_made(self, run: RefreshRun) -> str:
+        return f"{run.requests:,}" + (f", {run.throttles:,} throttled" if run.throttles else "")
 
     @admin.display(description="Duration")
     def took(self, run: RefreshRun) -> str:

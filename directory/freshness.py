@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Count, QuerySet
 from django.utils import timezone
-from django.utils.timesince import timesince
 
 from configurations.status import Level, status_of
 
@@ -96,7 +96,7 @@ def _judged(
         return "error", "The last refresh was stopped", last.detail
     if last.outcome == RefreshRun.Outcome.PARTIAL:
         return "warning", "The last refresh met errors", last.detail or _failed(last)
-    return "ok", "Fresh", f"Read {timesince(read_at, depth=1)} ago."
+    return "ok", "Fresh", f"Read {naturaltime(read_at)}."
 
 
 def _failed(run: RefreshRun) -> str:

@@ -26,9 +26,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--configuration", metavar="NAME", help="by default all of them"
-        )
+        parser.add_argument("--configuration", metavar="NAME", help="by default all of them")
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--email", help="one instructor, known or not")
         which.add_argument("--all", action="store_true", help="everybody, however lately they were read")
