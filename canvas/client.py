@@ -77,11 +77,10 @@ class Client:
 
     def _get(self, path: str, params: list[tuple[str, str]] | None) -> Answer:
         token = self._tokens.current()
-        try:
+        with contextlib.suppress(errors.TokenRejected):
             return self._patiently(path, params, token)
-        except errors.TokenRejected:
-            # One renewal per call, no more: a second refusal is final (docs/canvas.md §1.9).
-            return self._patiently(path, params, self._tokens.renew(token))
+        # One renewal per call, no more: a second refusal is final (docs/canvas.md §1.9).
+        return self._patiently(path, params, self._tokens.renew(token))
 
     def _patiently(self, path: str, params: list[tuple[str, str]] | None, token: str) -> Answer:
         """Tries again when Canvas throttles, a few times; the throttle decides how long to wait before each."""

@@ -179,7 +179,8 @@ def _chain(error: BaseException) -> list[BaseException]:
         link = waiting.pop(0)
         if isinstance(link, BaseException) and link not in found:
             found.append(link)
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+            # Not __context__: it leads out of this request, to whatever the caller was handling when it began.
+            waiting += [link.__cause__, getattr(link, "reason", None), *link.args]
     return found
 
 

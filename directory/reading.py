@@ -69,24 +69,30 @@ def teachers(client: Client, account_id: str, *, assistants: bool) -> Iterator[U
 def read_person(client: Client, subject: Subject, *, assistants: bool) -> Reading:
     """The active courses of one person: one request as a rule. Raises CanvasError.
 
-    An empty list may be the truth, and may be what Canvas shows to somebody without permission. It is believed at
-    once if nothing else was known, or if Canvas confirms it (`_confirms`).
+    An empty list may be the truth, and may be what Canvas shows to somebody without permission. Where courses were
+    known it is believed only if other answers bear it out: the person's enrolments are listed and none is active,
+    twice; or every course confirms that it is over (docs/directory.md).
     """
     read_at = timezone.now()
     kind: EnrollmentType | None = None if assistants else "teacher"
+
+    def active() -> tuple[Taught, ...]:
+        found = user_courses(client, subject.lms_id, enrollment_type=kind, include=("term",))
+        return tuple(_taught(found, assistants=assistants))
+
     try:
-        active = user_courses(client, subject.lms_id, enrollment_type=kind, include=("term",))
-        courses = tuple(_taught(active, assistants=assistants))
-        if courses and not subject.thorough:
+        courses = active()
+        if (courses or (subject.read_before and not subject.known_courses)) and not subject.thorough:
             return Reading(subject.lms_id, read_at, courses)
-        if not courses and subject.read_before and not subject.known_courses and not subject.thorough:
-            return Reading(subject.lms_id, read_at)
         everything = user_courses(client, subject.lms_id, enrollment_state=None, enrollment_type=kind, include=())
+        doubtful = False
+        if not courses and subject.known_courses:
+            courses = active() if everything else ()
+            doubtful = not everything and not all(_over(client, subject, one) for one in subject.known_courses)
     except errors.NotFound:
         return Reading(subject.lms_id, read_at, known=False)
     found = {taught.course.id for taught in courses}
     invitations = sum(is_invited(course) and course.id not in found for course in everything)
-    doubtful = bool(not courses and not everything and subject.known_courses and not _confirms(client, subject))
     return Reading(subject.lms_id, read_at, courses, invitations, doubtful=doubtful)
 
 
@@ -99,15 +105,12 @@ def _taught(courses: list[Course], *, assistants: bool) -> Iterator[Taught]:
             yield Taught(course, assists=True)
 
 
-def _confirms(client: Client, subject: Subject) -> bool:
-    """Whether a course that the person taught is gone, or shows that they no longer teach it.
-
-    Another endpoint is asked, and only something that it positively says counts: an empty list confirms nothing.
+def _over(client: Client, subject: Subject, course_id: str) -> bool:
+    """Whether a course that the person taught is gone, or shows that they no longer teach it. Only what Canvas
+    positively says counts: an empty list says nothing.
     """
     try:
-        found = list(
-            course_enrollments(client, subject.known_courses[0], user_id=subject.lms_id, states=EVERY_STATE)
-        )
+        found = list(course_enrollments(client, course_id, user_id=subject.lms_id, states=EVERY_STATE))
     except errors.NotFound:
         return True
     except errors.NotPermitted:

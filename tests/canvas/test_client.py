@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from canvas import errors
-from canvas.client import ACCEPT, next_link
+from canvas.client import ACCEPT, Client, next_link
 from canvas.throttle import (
     FIRST_BACK_OFF,
     LONGEST_PAUSE,
@@ -26,6 +26,7 @@ from canvas.throttle import (
     remaining_of,
 )
 from tests.canvas.arbitrary import FEW
+from tests.canvas.recorders import Tokens
 
 URL = "https://canvas.example/api/v1/things"
 BEARER = {"WWW-Authenticate": 'Bearer realm="canvas-lms"'}
@@ -76,6 +77,20 @@ def test_failed_renewal_is_what_the_caller_hears(canvas, client, tokens):
     with pytest.raises(errors.RefreshTokenGone):
         client.get_json("/api/v1/things")
     assert len(canvas.calls) == 1
+
+
+def test_a_network_that_fails_during_renewal_is_no_refusal(canvas, transport, throttle):
+    """What was being handled when the renewal began says nothing about how the renewal ended."""
+
+    class Renewing(Tokens):
+        def renew(self, rejected: str) -> str:
+            transport.send("POST", "/login/oauth2/token")
+            return super().renew(rejected)
+
+    canvas.get(URL, **REJECTED)
+    canvas.post("https://canvas.example/login/oauth2/token", body=requests.ConnectionError())
+    with pytest.raises(errors.ConnectionFailed):
+        Client(transport, Renewing(), throttle).get_json("/api/v1/things")
 
 
 @pytest.mark.parametrize(

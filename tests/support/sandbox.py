@@ -25,7 +25,17 @@ class Sandbox:
         if found is None:
             self.process.wait(timeout=10)
             raise RuntimeError(f"The sandbox did not start: {line!r}")
-        self.url = found[0]
+        self._reach(found[0])
+
+    @classmethod
+    def at(cls, url: str) -> Sandbox:
+        """One that another process has started."""
+        sandbox = cls.__new__(cls)
+        sandbox._reach(url)
+        return sandbox
+
+    def _reach(self, url: str) -> None:
+        self.url = url
         self._http = requests.Session()
         self._http.trust_env = False
 

@@ -1,0 +1,161 @@
+"""A whole installation in processes of its own: PostgreSQL, Redis and workers, all of which a test may kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from demo.servers import PostgresServer, RedisServer, socket_folder
+from tests.support.sandbox import ROOT, Sandbox
+
+PATIENCE_SECONDS = 90
+
+
+class Plant:
+    """`with Plant(folder, sandbox) as plant:` migrated, with one configuration, authorized at the sandbox."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, **settings: str) -> None:
+        sockets = socket_folder(folder)
+        self.sandbox = sandbox
+        self.postgres = PostgresServer(folder / "postgres", sockets, throwaway=False)
+        self.redis = RedisServer(folder / "redis", sockets, throwaway=False)
+        self.environment = os.environ | {
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.redis.url,
+            "LMS_ALLOWED_INSECURE_HOSTS": sandbox.url.removeprefix("http://"),
+            **settings,
+        }
+        self.children: list[subprocess.Popen[bytes]] = []
+        self._log = (folder / "children.log").open("ab")
+        self._bell = Celery(broker=self.redis.url.replace("unix://", "redis+socket://").split("?")[0])
+
+    def __enter__(self) -> Plant:
+        self.postgres.start()
+        self.redis.start()
+        self._python("manage.py", "migrate", "--verbosity", "0")
+        self._python("-m", "tests.support.plant_setup", self.sandbox.url)
+        self.sandbox.clear_log()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self.children:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        self._bell.close()
+        self.redis.stop()
+        self.postgres.stop()
+        self._log.close()
+
+    def _python(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def celery(self, *arguments: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "echo_lms", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.children.append(child)
+        return child
+
+    def worker(self, number: int = 1) -> subprocess.Popen[bytes]:
+        return self.celery("worker", "--concurrency", "1", "-n", f"worker{number}@%h", "--loglevel", "INFO")
+
+    def beat(self) -> subprocess.Popen[bytes]:
+        return self.celery("beat", "--pidfile=", "--loglevel", "INFO")
+
+    def kill(self, child: subprocess.Popen[bytes]) -> None:
+        """With everything that it has started, and without a word."""
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+    def ring(self) -> None:
+        """What beat does every twenty seconds. Redis may be away."""
+        try:
+            self._bell.send_task("directory.tasks.keep_fresh", expires=5, retry=False)
+        except (OperationalError, redis.RedisError):
+            return
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url.replace("postgres://", "postgresql://")) as connection:
+            answer = connection.execute(sql.encode())
+            return answer.fetchall() if answer.description else []
+
+    def until(self, condition: Callable[[], object], *, ringing: bool = True) -> None:
+        """Waits for something to become true, ringing once a second meanwhile."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        next_ring = 0.0
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen: " + self._tail()
+            if ringing and time.monotonic() >= next_ring:
+                self.ring()
+                next_ring = time.monotonic() + 1
+            time.sleep(0.05)
+
+    def _tail(self) -> str:
+        self._log.flush()
+        return "\n".join(Path(self._log.name).read_text(errors="replace").splitlines()[-25:])
+
+    # --- What the directory says ------------------------------------------------------------------------
+    def read(self) -> int:
+        """How many instructors were read so far."""
+        return int(self.query("SELECT count(*) FROM directory_lmsinstructor WHERE refreshed_at IS NOT NULL")[0][0])
+
+    def finished(self) -> bool:
+        return bool(self.query("SELECT 1 FROM directory_refreshrun WHERE finished_at IS NOT NULL"))
+
+    def leases_end(self) -> None:
+        """The two minutes are over for what killed processes held."""
+        self.query("UPDATE directory_lmsinstructor SET leased_until = now() WHERE leased_until IS NOT NULL")
+        self.query("UPDATE directory_refreshrun SET listing_until = now() WHERE listing_until IS NOT NULL")
+        with contextlib.closing(redis.Redis.from_url(self.redis.url)) as client:
+            for key in client.scan_iter("echo_lms:canvas:*:slots"):
+                client.delete(key)
+
+    def outcomes(self) -> list[str]:
+        return [row[0] for row in self.query("SELECT outcome FROM directory_refreshrun ORDER BY id")]
+
+    def taught(self) -> set[tuple[str, str]]:
+        """Who teaches what, by e-mail and code, as the directory knows it."""
+        return set(
+            self.query(
+                "SELECT i.email, c.code FROM directory_teaching t JOIN directory_lmsinstructor i ON i.id ="
+                " t.instructor_id JOIN directory_lmscourse c ON c.id = t.course_id"
+                " WHERE t.gone_at IS NULL AND c.gone_at IS NULL AND i.gone_at IS NULL"
+            )
+        )
+
+    def truth(self) -> set[tuple[str, str]]:
+        """The same as the sandbox knows it."""
+        state = self.sandbox.state()
+        people = {one["id"]: one["email"] for one in state["people"]}
+        courses = {one["id"]: one["code"] for one in state["courses"]}
+        return {
+            (people[one["user_id"]], courses[one["course_id"]])
+            for one in state["enrollments"]
+            if one["state"] == "active"
+        }
