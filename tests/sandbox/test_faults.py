@@ -159,6 +159,12 @@ def test_it_imports_the_standard_library_only():
     assert (Path(ROOT) / "sandbox").is_dir()
 
 
+def test_a_fault_can_let_some_requests_pass_first(one, university):
+    university.faults(error=503, after=2, times=1)
+
+    assert [look_up(one).status_code for _ in range(4)] == [200, 200, 503, 200]
+
+
 def test_a_slow_answer_runs_until_it_is_given(one, university):
     """Requests that wait side by side are counted as parallel, and hold their share of the bucket."""
     university.faults(latency=500)
