@@ -192,8 +192,11 @@ def refresh(in_the_middle: Callable[[], object] = lambda: None) -> None:
     """A whole run, as a worker would do it; something else may happen once the teachers are listed."""
     configuration = ApiConfiguration.objects.get()
     events = iter((in_the_middle,))
-    run = runs.start_run(configuration, everything=True)
-    Work(run, seconds=60, on_progress=lambda _run: next(events, lambda: None)()).do()
+
+    def on_progress(_run: RefreshRun) -> None:
+        next(events, lambda: None)()
+
+    Work(runs.start_run(configuration, everything=True), seconds=60, on_progress=on_progress).do()
 
 
 def time_passes(sandbox: Sandbox) -> None:

@@ -88,7 +88,7 @@ class Plant:
         """So many, all of them ready."""
         for number in range(1, count + 1):
             self.worker(number)
-        self.until(lambda: len(self._bell.control.ping(timeout=1)) == count, rings=0)
+        self.until(lambda: len(self._bell.control.ping(timeout=1) or ()) == count, rings=0)
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:
         """With everything that it has started, and without a word."""
