@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from requests.utils import parse_header_links
 
@@ -52,12 +52,13 @@ class Client:
         """Page after page, as long as there is a next link (docs/canvas.md §6).
 
         Stops at an empty page, because Canvas's lists of unknown length offer a next page after the last one.
-        Raises PagingBroken on a page seen before, on a link to another site, on a full page without any Link
-        header, and after `max_pages`.
+        Raises PagingBroken on an empty page in the place of rows that were announced, on a page seen before, on a
+        link to another site, on a full page without any Link header, and after `max_pages`.
         """
         full = int(dict(params or []).get("per_page", DEFAULT_PER_PAGE))
         address: str | None = path
         seen: set[str] = set()
+        announced = False
         while address is not None:
             if len(seen) >= max_pages:
                 raise errors.PagingBroken(f"more than {max_pages} pages")
@@ -65,11 +66,14 @@ class Client:
             answer = self._get(address, params if address == path else None)
             rows = _rows(_decoded(answer))
             if not rows:
+                if announced:
+                    raise errors.PagingBroken("a page that was announced is empty")
                 return
             if len(rows) >= full and "Link" not in answer.headers:
                 raise errors.PagingBroken("a full page that does not say whether there is another")
             yield rows
             address = next_link(answer.headers, base=str(self._transport.origin))
+            announced = has_more(answer.headers)
             if address in seen:
                 raise errors.PagingBroken("a page came a second time")
             if address is not None and not self._transport.serves(address):
@@ -183,6 +187,14 @@ def next_link(headers: Mapping[str, str], *, base: str) -> str | None:
         if link.get("rel") == "next" and link.get("url"):
             return _joined(base, str(link["url"]))
     return None
+
+
+def has_more(headers: Mapping[str, str]) -> bool:
+    """Whether the next page surely has rows: of a list whose last page is named, or that goes by bookmarks. After
+    the pages of a list of unknown length, one may be offered in vain (docs/canvas.md §6).
+    """
+    links = {link.get("rel"): link["url"] for link in parse_header_links(headers.get("Link", ""))}
+    return "next" in links and ("last" in links or "page=bookmark:" in unquote(links["next"]))
 
 
 def _joined(base: str, address: str) -> str:

@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
         sandbox = Sandbox(State(university, path), options.latency)
         sandbox.state.save()
         server = Server((options.host, options.port), sandbox.answer)
+        sandbox.wait = server.stopping.wait
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from . import access, api, control, forms, oauth, pages
 from .access import Refused
@@ -23,6 +24,9 @@ PageView = Callable[..., Response]
 
 
 class Sandbox:
+    # The server's own, which ends when it stops, once there is a server.
+    wait: Callable[[float], object] = staticmethod(time.sleep)
+
     def __init__(self, state: State, latency_ms: int = 0) -> None:
         self.state = state
         self.latency = latency_ms / 1000
@@ -64,20 +68,24 @@ class Sandbox:
         started = time.monotonic()
         with self.state.lock:
             faults = self.switchboard.take(request)
-            allowed = self.throttle.enter(client)
-            running = self.throttle.buckets[client].running
+            bucket = self.throttle.bucket_of(client)
+            allowed = self.throttle.enter(bucket)
+            running = bucket.running
         response = instead(faults) if allowed else _throttled()
         cost = 0.0
         if response is None:
             with self.state.lock:
                 response, cost = self._real(request)
-        address = f"http://{request.host}{request.path}"
-        response = spoil(response, faults, address)
+        query = urlencode([pair for pair in request.query if pair[0] != "access_token"])
+        response = spoil(response, faults, f"http://{request.host}{request.path}?{query}")
         response.before += self.latency
+        line = self._note(request, client, response, running, cost, time.monotonic() - started)
+        if response.before:
+            self.wait(response.before)  # it runs, and holds its share of the bucket, until it is answered
         with self.state.lock:
-            remaining = self.throttle.leave(client, cost) if allowed else self.throttle.remaining(client)
+            remaining = self.throttle.leave(bucket, cost) if allowed else self.throttle.remaining(bucket)
+        line["remaining"] = round(remaining, 2)
         self._finish(request, response, cost, remaining)
-        self._note(request, client, response, running, cost, remaining, time.monotonic() - started)
         return response
 
     def _client(self, request: Request) -> str:
@@ -122,27 +130,26 @@ class Sandbox:
         response: Response,
         running: int,
         cost: float,
-        remaining: float,
         seconds: float,
-    ) -> None:
-        """One line of the request log. Of a token only its end is kept."""
+    ) -> dict[str, Any]:
+        """One line of the request log. Of a token only its end is kept. What remains is known after the answer."""
+        line = {
+            "at": round(self.state.now(), 3),
+            "method": request.method,
+            "path": request.path,
+            "query": [pair for pair in request.query if pair[0] != "access_token"],
+            "status": response.status,
+            "wire": response.wire,
+            "client": client[:3] if client.startswith("ip") else f"…{client[-4:]}",
+            "user_agent": request.headers.get("user-agent", ""),
+            "running": running,
+            "cost": cost,
+            "remaining": None,
+            "milliseconds": round(seconds * 1000, 2),
+        }
         with self._log_lock:
-            self.log.append(
-                {
-                    "at": round(self.state.now(), 3),
-                    "method": request.method,
-                    "path": request.path,
-                    "query": [pair for pair in request.query if pair[0] != "access_token"],
-                    "status": response.status,
-                    "wire": response.wire,
-                    "client": client[:3] if client.startswith("ip") else f"…{client[-4:]}",
-                    "user_agent": request.headers.get("user-agent", ""),
-                    "running": running,
-                    "cost": cost,
-                    "remaining": round(remaining, 2),
-                    "milliseconds": round(seconds * 1000, 2),
-                }
-            )
+            self.log.append(line)
+        return line
 
     # --- Requests of a browser ----------------------------------------------------------------------------
     def _as_page(self, request: Request) -> Response:

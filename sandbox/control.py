@@ -72,15 +72,15 @@ def change_key(university: University, key: Key, fields: dict[str, Any]) -> None
 
 
 def faults(sandbox: Sandbox, request: Request, _rest: str) -> dict[str, Any]:
-    """`{"error": 503, "path": "/api/v1/accounts", "times": 2}`; several kinds may be named at once."""
+    """`{"error": 503, "path": "/api/v1/accounts", "after": 1, "times": 2}`; several kinds may be named at once."""
     fields = request.data
     path, times = str(fields.pop("path", "")), fields.pop("times", None)
-    retry_after = fields.pop("retry_after", None)
+    retry_after, after = fields.pop("retry_after", None), int(fields.pop("after", 0))
     for kind, value in fields.items():
         if kind in IMMEDIATE:
             at_once(sandbox, kind)
         else:
-            sandbox.switchboard.switch_on(Fault(kind, int(value), path, times, retry_after))
+            sandbox.switchboard.switch_on(Fault(kind, int(value), path, times, retry_after, after))
     return {"faults": [asdict(fault) for fault in sandbox.switchboard.faults]}
 
 

@@ -38,6 +38,8 @@ class Fault:
     # How many requests it still applies to; None: until it is switched off.
     times: int | None = None
     retry_after: int | None = None
+    # How many requests it lets pass first, so that it can strike a later page.
+    after: int = 0
 
     def applies(self, request: Request) -> bool:
         inside = request.path.startswith(("/api/", "/login/oauth2/token"))
@@ -59,7 +61,10 @@ class Switchboard:
 
     def take(self, request: Request) -> list[Fault]:
         """The faults that strike this request; each is used up by one."""
-        striking = [fault for fault in self.faults if fault.applies(request)]
+        applying = [fault for fault in self.faults if fault.applies(request)]
+        striking = [fault for fault in applying if fault.after == 0]
+        for fault in applying:
+            fault.after = max(0, fault.after - 1)
         for fault in striking:
             if fault.times is not None:
                 fault.times -= 1

@@ -33,9 +33,11 @@ class Throttle:
         self.buckets: dict[str, Bucket] = {}
         self.high_water = HIGH_WATER
 
-    def enter(self, client: str) -> bool:
+    def bucket_of(self, client: str) -> Bucket:
+        return self.buckets.setdefault(client, Bucket())
+
+    def enter(self, bucket: Bucket) -> bool:
         """Takes the up-front cost; False if the bucket is full."""
-        bucket = self.buckets.setdefault(client, Bucket())
         bucket.leak()
         if bucket.level >= self.high_water:
             return False
@@ -44,15 +46,13 @@ class Throttle:
         bucket.most_running = max(bucket.most_running, bucket.running)
         return True
 
-    def leave(self, client: str, cost: float) -> float:
+    def leave(self, bucket: Bucket, cost: float) -> float:
         """Gives the up-front cost back, takes the real one; what remains below the high-water mark."""
-        bucket = self.buckets[client]
         bucket.leak()
         bucket.running -= 1
         bucket.level = max(0.0, bucket.level - UP_FRONT + cost)
         return self.high_water - bucket.level
 
-    def remaining(self, client: str) -> float:
-        bucket = self.buckets.setdefault(client, Bucket())
+    def remaining(self, bucket: Bucket) -> float:
         bucket.leak()
         return max(0.0, self.high_water - bucket.level)

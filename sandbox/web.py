@@ -65,7 +65,7 @@ class Response:
     body: bytes = b""
     content_type: str = "text/html; charset=utf-8"
     headers: list[tuple[str, str]] = field(default_factory=list)
-    # How the server misbehaves on the wire while sending this (see faults.py).
+    # How the server misbehaves on the wire while sending this, and for how long it waits first (see faults.py).
     wire: str = ""
     before: float = 0.0
 
@@ -136,8 +136,6 @@ class Handler(BaseHTTPRequestHandler):
         if request is None:
             return
         response = self.server.answer(request)
-        if response.before:
-            self.server.stopping.wait(response.before)
         self._send(response)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve  # noqa: N815 - the base class asks for these names

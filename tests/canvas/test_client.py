@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from canvas import errors
-from canvas.client import ACCEPT, Client, next_link
+from canvas.client import ACCEPT, Client, has_more, next_link
 from canvas.throttle import (
     FIRST_BACK_OFF,
     LONGEST_PAUSE,
@@ -267,6 +268,22 @@ def test_pages_stop_at_an_empty_page_that_has_a_next(canvas, client):
     assert len(canvas.calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("next_page", "more"),
+    [
+        pytest.param("2", f',<{URL}?page=2>; rel="last"', id="known-length"),
+        pytest.param("bookmark:WzFd", "", id="bookmarks"),
+        pytest.param("bookmark%3AWzFd", "", id="bookmarks-quoted"),
+    ],
+)
+def test_an_empty_page_in_the_place_of_announced_rows_is_not_taken_for_the_end(canvas, client, next_page, more):
+    """Or the rest of the list would be taken for gone."""
+    page(canvas, "", [{"id": 1}], following(f"{URL}?page={next_page}") + more)
+    page(canvas, unquote(next_page), [], following(f"{URL}?page=3") + more)
+    with pytest.raises(errors.PagingBroken, match="announced"):
+        ask(client)
+
+
 def test_pages_of_an_empty_list_are_none(canvas, client):
     page(canvas, "", [], None)
     assert ask(client) == []
@@ -377,4 +394,5 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_next_link_never_fails_and_needs_a_next(header):
     found = next_link({"Link": header}, base=BASE)
+    has_more({"Link": header})
     assert found is None or re.search(r'rel\s*=\s*["\' ]*next', header)

@@ -200,6 +200,23 @@ def test_a_wrong_answer_changes_nothing(name, path, refreshed, sandbox, universi
     assert courses_of_person() == {ALGEBRA: "teacher"}
 
 
+@pytest.mark.parametrize("name", WRONG_ANSWERS)
+def test_a_wrong_second_page_changes_nothing(name, refreshed, sandbox, canvas):
+    """Of a list of more than a hundred courses."""
+    person = sandbox.state()["people"][1]["id"]
+    for number in range(100):
+        course = sandbox.edit(course={"name": f"Course {number}", "code": f"C{number}"})["course"]
+        sandbox.edit(enrollment={"user_id": person, "course_id": course["id"]})
+    refreshed()
+    before = courses_of_person()
+    assert len(before) == 102
+    sandbox.faults(**WRONG_ANSWERS[name], path="/api/v1/users", after=1, times=1)
+
+    refreshed()
+
+    assert courses_of_person() == before
+
+
 def test_an_empty_answer_is_kept_out_for_a_day_and_then_believed(refreshed, sandbox):
     refreshed()
     sandbox.faults(empty=1, path="/api/v1/users")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,27 @@ def test_it_imports_the_standard_library_only():
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout) == []
     assert (Path(ROOT) / "sandbox").is_dir()
+
+
+def test_a_fault_can_let_some_requests_pass_first(one, university):
+    university.faults(error=503, after=2, times=1)
+
+    assert [look_up(one).status_code for _ in range(4)] == [200, 200, 503, 200]
+
+
+def test_a_slow_answer_runs_until_it_is_given(one, university):
+    """Requests that wait side by side are counted as parallel, and hold their share of the bucket."""
+    university.faults(latency=500)
+    university.clear_log()
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: look_up(one), range(3)))
+
+    assert university.most_parallel() == 3
+    assert min(float(answer.headers["x-rate-limit-remaining"]) for answer in answers) < 600 - 50
+
+
+def test_the_same_page_again_is_the_same_page(one, university):
+    university.faults(repeat_next=1)
+    answer = look_up(one)
+
+    assert answer.links["next"]["url"] == answer.request.url
