@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urlencode, urljoin
 
 from requests.utils import parse_header_links
 
@@ -62,7 +62,7 @@ class Client:
         while address is not None:
             if len(seen) >= max_pages:
                 raise errors.PagingBroken(f"more than {max_pages} pages")
-            seen.add(address)
+            seen.add(address if seen else self._first(path, params))
             answer = self._get(address, params if address == path else None)
             rows = _rows(_decoded(answer))
             if not rows:
@@ -78,6 +78,11 @@ class Client:
                 raise errors.PagingBroken("a page came a second time")
             if address is not None and not self._transport.serves(address):
                 raise errors.PagingBroken("the next page is on another site")
+
+    def _first(self, path: str, params: list[tuple[str, str]] | None) -> str:
+        """The address of the first page as a link would name it."""
+        query = f"?{urlencode(params)}" if params else ""
+        return _joined(str(self._transport.origin), path) + query
 
     def _get(self, path: str, params: list[tuple[str, str]] | None) -> Answer:
         token = self._tokens.current()

@@ -312,6 +312,13 @@ def test_pages_refuse_a_page_that_comes_again(canvas, client):
     assert len(canvas.calls) == 2
 
 
+def test_pages_refuse_the_first_page_when_it_comes_again(canvas, client):
+    page(canvas, "", [{"id": 1}], following(f"{URL}?per_page=2"))
+    with pytest.raises(errors.PagingBroken, match="second time"):
+        ask(client)
+    assert len(canvas.calls) == 1
+
+
 def test_pages_end_with_an_error_at_the_cap(canvas, client):
     page(canvas, "", [{"id": 1}], following(f"{URL}?page=2"))
     page(canvas, "2", [{"id": 2}], following(f"{URL}?page=3"))

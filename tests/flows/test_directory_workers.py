@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.support.plant import Plant
+from tests.support.quiet import kept_quiet
 from tests.support.sandbox import Sandbox
 
-INSTRUCTORS = 120
+INSTRUCTORS = 150
 PARALLEL = 3
 
 
@@ -26,8 +28,9 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
 @pytest.fixture(autouse=True)
 def empty_directory(plant: Plant) -> Iterator[None]:
     plant.query("TRUNCATE directory_refreshrun, directory_lmsinstructor, directory_lmscourse CASCADE")
+    plant.forget_bells()
     plant.sandbox.clear_log()
-    plant.sandbox.faults(latency=80)
+    plant.sandbox.faults(latency=60)
     yield
     for child in plant.children:
         if child.poll() is None:
@@ -36,16 +39,23 @@ def empty_directory(plant: Plant) -> Iterator[None]:
 
 
 def in_the_middle(plant: Plant) -> bool:
-    return 20 <= plant.read() < INSTRUCTORS
+    """Some were read, and a process holds some of the others."""
+    return 20 <= plant.read() <= INSTRUCTORS / 2 and plant.held() > 0
+
+
+def requests(plant: Plant) -> list[dict[str, Any]]:
+    return [line for line in plant.sandbox.log() if line["path"].startswith("/api/")]
 
 
 def complete(plant: Plant) -> None:
     """The run has ended well, and the directory is what the sandbox has: everything, each thing once."""
-    plant.until(plant.finished)
     assert plant.outcomes() == ["complete"]
     assert plant.taught() == plant.truth()
+    assert plant.query("SELECT count(*) FROM directory_lmsinstructor") == [(INSTRUCTORS,)]
     assert plant.query("SELECT count(*) FROM directory_lmscourse") == [(INSTRUCTORS * 5,)]
+    assert plant.query("SELECT count(*) FROM directory_teaching") == [(INSTRUCTORS * 5,)]
     assert plant.sandbox.most_parallel() <= PARALLEL
+    assert len({line["client"] for line in requests(plant)} - {"ip"}) == 1, "not all with the one token"
 
 
 def test_a_killed_worker_loses_nothing(plant):
@@ -53,21 +63,27 @@ def test_a_killed_worker_loses_nothing(plant):
     plant.until(lambda: in_the_middle(plant))
 
     plant.kill(worker)
+    assert plant.held() > 0
     assert not plant.finished()
     plant.worker(2)
     plant.leases_end()
+    plant.slots_end()
+    plant.until(plant.finished)
 
     complete(plant)
 
 
 def test_a_killed_redis_loses_nothing(plant):
+    """The worker goes on meanwhile: no lease has to end for that."""
     plant.worker()
     plant.until(lambda: in_the_middle(plant))
 
     plant.redis.process.kill()
     plant.redis.process.wait()
+    assert not plant.finished()
     plant.redis.start()
-    plant.leases_end()
+    plant.slots_end()
+    plant.until(plant.finished)
 
     complete(plant)
 
@@ -78,20 +94,34 @@ def test_a_restarted_postgresql_loses_nothing(plant):
 
     plant.postgres.stop()
     plant.postgres.start()
+    assert not plant.finished()
     plant.leases_end()
+    plant.until(plant.finished)
 
     complete(plant)
 
 
-def test_four_workers_and_two_beats_do_one_refresh(plant):
-    plant.sandbox.faults(latency=30)
-    for number in range(1, 5):
-        plant.worker(number)
-    for _ in range(2):
-        plant.beat()
+def test_four_workers_and_a_storm_of_bells_do_one_refresh(plant):
+    """As if many beats rang at the same moment; the real one rings once in twenty seconds."""
+    plant.workers(4)
+    plant.until(plant.finished, rings=8)
+    plant.ring(8)
+    plant.until(plant.idle, rings=0)
 
     complete(plant)
+    sent = requests(plant)
+    assert len({line["user_agent"] for line in sent}) == 4, "not all workers took part"
+    assert len(sent) <= 1.1 * INSTRUCTORS
+    assert plant.query("SELECT sum(requests) FROM directory_refreshrun") == [(len(sent),)]
 
-    requests = [line for line in plant.sandbox.log() if line["path"].startswith("/api/")]
-    assert len(requests) <= 1.1 * INSTRUCTORS
-    assert plant.query("SELECT sum(requests) FROM directory_refreshrun") == [(len(requests),)]
+
+def test_every_worker_keeps_the_quiet_that_one_was_asked_for(plant):
+    plant.sandbox.faults(throttle=429, retry_after=3, path="/api/v1/users", after=90, times=1)
+    plant.workers(2)
+    plant.until(plant.finished, rings=4)
+
+    complete(plant)
+    sent = requests(plant)
+    refused = next(number for number, line in enumerate(sent) if line["status"] == 429)
+    assert len({line["user_agent"] for line in sent[:refused]}) == 2, "not both were at work"
+    kept_quiet(sent, seconds=3, parallel=PARALLEL)

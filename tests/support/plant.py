@@ -70,11 +70,13 @@ class Plant:
         )
         assert done.returncode == 0, done.stderr
 
-    def celery(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def worker(self, number: int = 1) -> subprocess.Popen[bytes]:
+        """Its number stands in the User-Agent of its requests."""
+        name = ("--concurrency", "1", "-n", f"worker{number}@%h")
         child = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "echo_lms", *arguments],
+            [sys.executable, "-m", "celery", "-A", "echo_lms", "worker", *name, "--loglevel", "INFO"],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | {"LMS_CONTACT": f"worker{number}"},
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
@@ -82,21 +84,22 @@ class Plant:
         self.children.append(child)
         return child
 
-    def worker(self, number: int = 1) -> subprocess.Popen[bytes]:
-        return self.celery("worker", "--concurrency", "1", "-n", f"worker{number}@%h", "--loglevel", "INFO")
-
-    def beat(self) -> subprocess.Popen[bytes]:
-        return self.celery("beat", "--pidfile=", "--loglevel", "INFO")
+    def workers(self, count: int) -> None:
+        """So many, all of them ready."""
+        for number in range(1, count + 1):
+            self.worker(number)
+        self.until(lambda: len(self._bell.control.ping(timeout=1)) == count, rings=0)
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:
         """With everything that it has started, and without a word."""
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
-    def ring(self) -> None:
-        """What beat does every twenty seconds. Redis may be away."""
+    def ring(self, times: int = 1) -> None:
+        """What beat does every twenty seconds, or several beats at once. Redis may be away."""
         try:
-            self._bell.send_task("directory.tasks.keep_fresh", expires=5, retry=False)
+            for _ in range(times):
+                self._bell.send_task("directory.tasks.keep_fresh", expires=5, retry=False)
         except (OperationalError, redis.RedisError):
             return
 
@@ -105,14 +108,14 @@ class Plant:
             answer = connection.execute(sql.encode())
             return answer.fetchall() if answer.description else []
 
-    def until(self, condition: Callable[[], object], *, ringing: bool = True) -> None:
-        """Waits for something to become true, ringing once a second meanwhile."""
+    def until(self, condition: Callable[[], object], *, rings: int = 1) -> None:
+        """Waits for something to become true, ringing so many times every second meanwhile."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         next_ring = 0.0
         while not condition():
             assert time.monotonic() < deadline, "it did not happen: " + self._tail()
-            if ringing and time.monotonic() >= next_ring:
-                self.ring()
+            if time.monotonic() >= next_ring:
+                self.ring(rings)
                 next_ring = time.monotonic() + 1
             time.sleep(0.05)
 
@@ -128,13 +131,32 @@ class Plant:
     def finished(self) -> bool:
         return bool(self.query("SELECT 1 FROM directory_refreshrun WHERE finished_at IS NOT NULL"))
 
+    def held(self) -> int:
+        """How many people some process has taken and not given back."""
+        return int(self.query("SELECT count(*) FROM directory_lmsinstructor WHERE leased_until > now()")[0][0])
+
     def leases_end(self) -> None:
-        """The two minutes are over for what killed processes held."""
+        """The two minutes are over for what killed processes held. Shortening them by a setting would put a knob
+        into the product that nobody should turn: a lease below the time of a slow request is read twice.
+        """
         self.query("UPDATE directory_lmsinstructor SET leased_until = now() WHERE leased_until IS NOT NULL")
         self.query("UPDATE directory_refreshrun SET listing_until = now() WHERE listing_until IS NOT NULL")
+
+    def slots_end(self) -> None:
+        """The minute is over for the requests of which nobody told Redis that they ended."""
         with contextlib.closing(redis.Redis.from_url(self.redis.url)) as client:
             for key in client.scan_iter("echo_lms:canvas:*:slots"):
                 client.delete(key)
+
+    def forget_bells(self) -> None:
+        """Those that killed workers held would ring again minutes later."""
+        with contextlib.closing(redis.Redis.from_url(self.redis.url)) as client:
+            client.flushall()
+
+    def idle(self) -> bool:
+        """Whether every bell was answered."""
+        with contextlib.closing(redis.Redis.from_url(self.redis.url)) as client:
+            return not client.llen("celery") and not client.hlen("unacked")
 
     def outcomes(self) -> list[str]:
         return [row[0] for row in self.query("SELECT outcome FROM directory_refreshrun ORDER BY id")]
