@@ -1,18 +1,18 @@
-"""`./run bench [NAME] [--quick]`: prints every ratio and keeps them in bench/results/NAME.json."""
+"""`./run bench [NAME] [--quick]`: prints what was measured and keeps it in bench/results/NAME.json."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import logging
 import os
 import platform
-from dataclasses import asdict
 from pathlib import Path
 
 import django
 
-NAMES = ("connect",)
+NAMES = ("connect", "directory")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -23,7 +23,11 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "echo_lms.settings")
     django.setup()
-    from django.core.management import call_command  # noqa: PLC0415 - needs django.setup() first
+    from django.conf import settings  # noqa: PLC0415 - needs django.setup() first
+    from django.core.management import call_command  # noqa: PLC0415
+
+    settings.DEBUG = False  # which would keep every query
+    logging.disable(logging.INFO)
 
     call_command("migrate", verbosity=0)
     for name in [options.name] if options.name else NAMES:
@@ -31,11 +35,10 @@ def main() -> None:
 
 
 def measure(name: str, *, quick: bool) -> None:
-    ratios = importlib.import_module(f"bench.{name}").measurements(quick=quick)
-    for ratio in ratios:
-        print(ratio)
+    """Each prints what it found; what it returns is kept."""
+    found = importlib.import_module(f"bench.{name}").measurements(quick=quick)
     if not quick:
-        kept = {"python": platform.python_version(), "measurements": [asdict(ratio) for ratio in ratios]}
+        kept = {"python": platform.python_version()} | found
         (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import re
 from typing import ClassVar, Literal
+from urllib.parse import urlsplit
 
 from .scopes import REQUIRED_SCOPES
 
@@ -20,6 +21,13 @@ def plain(text: object) -> str:
     """Untrusted text made fit for a page or a log: one line, nothing invisible in it, clipped."""
     visible = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 10 * LONGEST_DETAIL])
     return " ".join(visible.split())[:LONGEST_DETAIL].strip()
+
+
+def _host_of(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or ""
+    except ValueError:
+        return ""
 
 
 class CanvasError(Exception):
@@ -108,6 +116,11 @@ class UnexpectedRedirect(TransportError):
     code = "unexpected_redirect"
     headline = "The server sent echo_lms on to another address."
     advice = "Enter the address that Canvas has in the browser after you have signed in."
+
+    def __init__(self, location: str = "") -> None:
+        """Of the location, only the host is told to anybody; it may hold what nobody should read."""
+        super().__init__(_host_of(location))
+        self.location = location
 
 
 class UnexpectedAnswer(CanvasError):
@@ -283,7 +296,9 @@ class UnsupportedResponse(OAuthError):
 class OAuthRefused(OAuthError):
     code = "oauth_refused"
     headline = "Canvas refused to authorize."
-    advice = "Look at the reason in the connection's history, and choose Authorize again."
+    advice = (
+        "Check the client ID and the client secret, look at the connection's history, and choose Authorize again."
+    )
 
 
 class TokenMissing(OAuthError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -63,7 +64,7 @@ def courses_of(client: Client, user: User) -> InstructorCourses:
     """The active courses in which the person teaches or assists, and how many invitations wait."""
     active = user_courses(client, user.id, enrollment_type=None)
     teaching = tuple(course for course in active if teaches(course))
-    everything = user_courses(client, user.id, enrollment_state=None, enrollment_type=None, include=())
+    everything = user_courses(client, user.id, enrollment_state=None, enrollment_type=None, include=("term",))
     known = {course.id for course in teaching}
     invited = [course for course in everything if course.id not in known and is_invited(course)]
     return InstructorCourses(teaching, len(invited))
@@ -75,5 +76,10 @@ def teaches(course: Course) -> bool:
 
 
 def is_invited(course: Course) -> bool:
-    """Whether the looked-up person was asked to teach in it and has not accepted yet."""
-    return any(enrollment.type in TEACHING and enrollment.state == INVITED for enrollment in course.enrollments)
+    """Whether the looked-up person was asked to teach in it, has not accepted yet, and it is not over: without a
+    state, Canvas lists courses of ended terms too (docs/canvas.md §4.2).
+    """
+    ends_at = course.ends_at or (course.term.ends_at if course.term else None)
+    over = ends_at is not None and ends_at < datetime.datetime.now(datetime.UTC)
+    asked = any(enrollment.type in TEACHING and enrollment.state == INVITED for enrollment in course.enrollments)
+    return asked and not over

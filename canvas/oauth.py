@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
+from urllib.parse import parse_qsl, urlsplit
 
 from oauthlib.oauth2 import WebApplicationClient
 
@@ -69,7 +70,7 @@ def exchange_code(transport: Transport, key: Key, code: str, *, replace_tokens: 
         client_secret=key.client_secret,
         **({"replace_tokens": "1"} if replace_tokens else {}),
     )
-    return _grant(_token_request(transport, body))
+    return _grant(_token_request(transport, key, body))
 
 
 def refresh(transport: Transport, key: Key, refresh_token: str) -> Grant:
@@ -77,7 +78,10 @@ def refresh(transport: Transport, key: Key, refresh_token: str) -> Grant:
     body = WebApplicationClient(key.client_id).prepare_refresh_body(
         refresh_token=refresh_token, client_id=key.client_id, client_secret=key.client_secret
     )
-    return _grant(_token_request(transport, body))
+    try:
+        return _grant(_token_request(transport, key, body))
+    except errors.CodeExpired as error:
+        raise errors.RefreshTokenGone(error.detail) from None  # the same words for both
 
 
 def revoke(transport: Transport, access_token: str) -> None:
@@ -87,8 +91,15 @@ def revoke(transport: Transport, access_token: str) -> None:
         raise _token_error(answer)
 
 
-def _token_request(transport: Transport, body: str) -> dict[str, Any]:
-    answer = transport.send("POST", TOKEN_PATH, form=body, headers={"Accept": "application/json"})
+def _token_request(transport: Transport, key: Key, body: str) -> dict[str, Any]:
+    try:
+        answer = transport.send("POST", TOKEN_PATH, form=body, headers={"Accept": "application/json"})
+    except errors.UnexpectedRedirect as error:
+        if not error.location.startswith(key.redirect_uri):
+            raise
+        # An older Canvas tells its error to the redirect URI, that is to us; it is read and never followed (§1.6).
+        said = dict(parse_qsl(urlsplit(error.location).query))
+        raise _meaning(said.get("error", ""), said.get("error_description", ""), 302) from None
     if answer.status != 200:
         raise _token_error(answer)
     if not answer.is_json:
@@ -140,8 +151,12 @@ def _token_error(answer: Answer) -> errors.CanvasError:
         html = errors.Unavailable if answer.status in (502, 503, 504) else errors.NotJson
         return html(f"HTTP {answer.status} at the token endpoint")
     error, description = _error_fields(answer)
-    said = f"HTTP {answer.status}: {error if _ERROR_CODE.fullmatch(error) else ''}".rstrip(": ")
-    if answer.status >= 500:
+    return _meaning(error, description, answer.status)
+
+
+def _meaning(error: str, description: str, status: int) -> errors.CanvasError:
+    said = f"HTTP {status}: {error if _ERROR_CODE.fullmatch(error) else ''}".rstrip(": ")
+    if status >= 500:
         return errors.ServerFault(said)
     if error == "invalid_client":
         return errors.UnknownClient(said) if "unknown" in description else errors.WrongSecret(said)
@@ -151,6 +166,8 @@ def _token_error(answer: Answer) -> errors.CanvasError:
         return errors.CodeExpired(said)
     if "incorrect client" in description:
         return errors.WrongClient(said)
+    if error == "invalid_grant":
+        return errors.CodeExpired(said)
     if error == "invalid_scope":
         return errors.InvalidScope(said)
     return errors.OAuthRefused(said)

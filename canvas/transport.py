@@ -5,13 +5,14 @@ makes a request to Canvas past it.
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -70,7 +71,8 @@ class Transport:
         self._session.headers["User-Agent"] = user_agent
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # kept by nobody
         self._session.adapters.clear()
-        self._session.mount(f"{origin.scheme}://", _CheckedAdapter(destinations, pool_size))
+        limits = _Limits(total_timeout, clock)
+        self._session.mount(f"{origin.scheme}://", _CheckedAdapter(destinations, pool_size, limits))
 
     def __repr__(self) -> str:
         return f"<Transport {self.origin}>"
@@ -105,7 +107,7 @@ class Transport:
             )
             with response:
                 if 300 <= response.status_code < 400:
-                    raise errors.UnexpectedRedirect(_host_of(response.headers.get("location", "")))
+                    raise errors.UnexpectedRedirect(response.headers.get("location", ""))
                 body = self._read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _translated(error) from None
@@ -137,13 +139,6 @@ class Transport:
             if self._clock() > deadline:
                 raise errors.TimedOut("the answer came too slowly")
         return bytes(body)
-
-
-def _host_of(location: str) -> str:
-    try:
-        return urlsplit(location).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _translated(error: BaseException) -> errors.CanvasError:
@@ -190,19 +185,55 @@ class _Session(requests.Session):
         return None
 
 
+@dataclass(frozen=True)
+class _Limits:
+    total_timeout: float
+    clock: Callable[[], float]
+
+
+class _Timed(io.RawIOBase):
+    """Reads from a connection until a deadline: a limit for each read would let a slow drip go on for ever."""
+
+    def __init__(self, raw: io.RawIOBase, limits: _Limits) -> None:
+        self._raw = raw
+        self._clock = limits.clock
+        self._deadline = limits.clock() + limits.total_timeout
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        if self._clock() > self._deadline:
+            raise errors.TimedOut("the answer came too slowly")
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
 class _CheckedAdapter(HTTPAdapter):
     """Connects to the very address that was checked, so that no second look-up can lead elsewhere."""
 
-    def __init__(self, destinations: Destinations, pool_size: int) -> None:
+    def __init__(self, destinations: Destinations, pool_size: int, limits: _Limits) -> None:
         self._destinations = destinations
+        self._limits = limits
         super().__init__(pool_connections=1, pool_maxsize=pool_size, pool_block=True, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _checked_pools(self._destinations)
+        self.poolmanager.pool_classes_by_scheme = _checked_pools(self._destinations, self._limits)
 
 
-def _checked_pools(destinations: Destinations) -> dict[str, Any]:
+def _checked_pools(destinations: Destinations, limits: _Limits) -> dict[str, Any]:
+    class TimedResponse(http.client.HTTPResponse):
+        """Its status and headers have to arrive before the deadline, too, not each byte of them."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.fp = io.BufferedReader(_Timed(self.fp.detach(), limits))
+
     def open_checked(connection: HTTPConnection) -> socket.socket:
         host = connection._dns_host
         return _connect(
@@ -211,10 +242,14 @@ def _checked_pools(destinations: Destinations) -> dict[str, Any]:
         )
 
     class CheckedHTTPConnection(HTTPConnection):
+        response_class = TimedResponse
+
         def _new_conn(self) -> socket.socket:
             return open_checked(self)
 
     class CheckedHTTPSConnection(HTTPSConnection):
+        response_class = TimedResponse
+
         def _new_conn(self) -> socket.socket:
             return open_checked(self)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -119,7 +120,12 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
         return super().changeform_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiConfiguration, form: Any, change: bool) -> None:
-        if changes.save_configuration(obj, user=signed_in(request)):
+        if not change:
+            changes.add_configuration(obj, user=signed_in(request))
+            return
+        unconfirmed = functools.partial(self._tell_unconfirmed, request, obj.name)
+        user = signed_in(request)
+        if changes.save_configuration(obj, changed=form.changed_fields, user=user, unconfirmed=unconfirmed):
             text = (
                 "The authorization belonged to the Canvas Domain and Client ID of before and was removed. "
                 "Next: choose Authorize."
@@ -134,11 +140,19 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
         return found, {str(self.opts.verbose_name_plural): len(found)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: ApiConfiguration) -> None:
-        changes.delete_configuration(obj, user=signed_in(request))
+        unconfirmed = functools.partial(self._tell_unconfirmed, request, obj.name)
+        changes.delete_configuration(obj, user=signed_in(request), unconfirmed=unconfirmed)
+
+    def _tell_unconfirmed(self, request: HttpRequest, name: str) -> None:
+        text = (
+            f"{name}: the tokens are forgotten here, but Canvas could not be told. To be sure, remove echo_lms in "
+            "Canvas under Account › Settings › Approved Integrations."
+        )
+        self.message_user(request, text, messages.WARNING)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiConfiguration]) -> None:
         for configuration in queryset:
-            changes.delete_configuration(configuration, user=signed_in(request))
+            self.delete_model(request, configuration)
 
     def response_add(
         self, request: HttpRequest, obj: ApiConfiguration, post_url_continue: str | None = None
@@ -201,14 +215,9 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
         if request.method != "POST":
             title = f"Disconnect {configuration.name}?"
             return self._page(request, configuration, "disconnect", title)
-        if authorization.disconnect(configuration, user=signed_in(request)):
+        unconfirmed = functools.partial(self._tell_unconfirmed, request, configuration.name)
+        if authorization.disconnect(configuration, user=signed_in(request), unconfirmed=unconfirmed).confirmed:
             self.message_user(request, f"{configuration.name} is disconnected.", messages.SUCCESS)
-        else:
-            text = (
-                f"{configuration.name} is disconnected here, but Canvas could not be told. To be sure, remove "
-                "echo_lms in Canvas under Account › Settings › Approved Integrations."
-            )
-            self.message_user(request, text, messages.WARNING)
         return redirect(reverse("admin:configurations_apiconfiguration_changelist"))
 
 

@@ -7,7 +7,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,16 @@ import canvas
 from canvas import errors, oauth
 from canvas.errors import CanvasError
 
+from .encryption import Unreadable
 from .models import ApiConfiguration, Authorization, AuthorizationAttempt, ConnectionEvent, digest
-from .situations import AuthorizationLost, ConfigurationDisabled, NotAuthorized, RenewalJustFailed
+from .situations import (
+    AuthorizationLost,
+    ConfigurationChanged,
+    ConfigurationDisabled,
+    NotAuthorized,
+    RenewalJustFailed,
+    SecretUnreadable,
+)
 from .transports import key_of, transport_for
 
 if TYPE_CHECKING:
@@ -91,6 +99,8 @@ def complete_authorization(parameters: Mapping[str, str], *, user: User, session
         return _refused_by_canvas(attempt, parameters, user=user, session_key=session_key)
     if attempt is None or attempt.used_at is not None or attempt.too_old or not attempt.claim():
         return _unknown_state(attempt)
+    if not attempt.configuration.enabled:
+        return _failed(attempt.configuration, ConfigurationDisabled(), user)
     if not parameters.get("code"):
         return _failed(attempt.configuration, errors.UnexpectedAnswer("callback without a code"), user)
     return _exchange(attempt, parameters["code"], user=user)
@@ -113,8 +123,12 @@ def _refused_by_canvas(
 ) -> Completion:
     error = errors.class_of_authorize_error(parameters["error"], parameters.get("error_description", ""))
     if attempt is not None:
-        attempt.claim()
-        return _failed(attempt.configuration, error, user)
+        return _failed(attempt.configuration, error, user) if attempt.claim() else _unknown_state(attempt)
+    # Only these come without a state (docs/canvas.md §1.4); anything else may be somebody's invention, as may be
+    # the description, so neither enters the history.
+    if not isinstance(error, errors.InvalidScope | errors.AccessDenied):
+        return Completion(None, headline=error.headline, advice=error.advice, code=error.code)
+    error.detail = ""
     newest = (
         AuthorizationAttempt.objects.select_related("configuration")
         .filter(user=user, session_digest=digest(session_key), used_at=None)
@@ -159,14 +173,33 @@ def _exchange(attempt: AuthorizationAttempt, code: str, *, user: User) -> Comple
         return _failed(configuration, error, user)
     if grant.real_user_name is not None:
         _revoke(configuration, grant.access_token, "")
-        return _failed(configuration, errors.ActingAsUser(grant.real_user_name, grant.user_name), user)
-    return Completion(configuration, authorization=_store(configuration, grant, user=user))
+        refused = errors.ActingAsUser(grant.real_user_name, grant.user_name)
+        _lose_replaced(configuration, grant, refused)
+        return _failed(configuration, refused, user)
+    try:
+        return Completion(configuration, authorization=_store(configuration, grant, user=user))
+    except ConfigurationChanged as error:
+        _revoke(configuration, grant.access_token, "")
+        return _failed(configuration, error, user)
+
+
+def _lose_replaced(configuration: ApiConfiguration, grant: oauth.Grant, error: CanvasError) -> None:
+    """Canvas has deleted the older tokens of that user with this exchange; it is better to say so at once."""
+    replaced = Authorization.objects.filter(configuration=configuration, lms_user_id=grant.user_id or "").first()
+    if replaced is not None:
+        mark_lost(replaced, error)
 
 
 @transaction.atomic
 def _store(configuration: ApiConfiguration, grant: oauth.Grant, *, user: User) -> Authorization:
+    """Raises ConfigurationChanged if the tokens are of another Canvas or key than the configuration has by now."""
     now = timezone.now()
+    present = ApiConfiguration.objects.select_for_update().filter(pk=configuration.pk).first()
+    if present is None or not _same_key(present, configuration):
+        raise ConfigurationChanged()
     previous = Authorization.objects.select_for_update().filter(configuration=configuration).first()
+    if previous is not None and previous.lms_user_id != grant.user_id:
+        _revoke_after_commit(configuration, previous)  # Canvas replaces the tokens of the same user only
     authorization, _ = Authorization.objects.update_or_create(
         configuration=configuration,
         defaults={
@@ -203,22 +236,28 @@ def note_limitation(authorization: Authorization, text: str) -> None:
     Authorization.objects.filter(pk=authorization.pk, generation=authorization.generation).update(limitation=text)
 
 
+def _same_key(one: ApiConfiguration, other: ApiConfiguration) -> bool:
+    return (one.base_url, one.client_id) == (other.base_url, other.client_id)
+
+
 class StoredTokens:
-    """The tokens of a configuration for the Canvas client (its `TokenSource`)."""
+    """The tokens of a configuration for the Canvas client (its `TokenSource`): of that very Canvas and key, even
+    if somebody gives the configuration another domain while the client is in use.
+    """
 
     def __init__(self, configuration: ApiConfiguration) -> None:
         self.configuration = configuration
-        self.generation = 0
+        self._used: tuple[int, int] | None = None
 
     def current(self) -> str:
         """A usable access token, renewed first if it has expired.
 
-        Raises ConfigurationDisabled, NotAuthorized, AuthorizationLost, or the CanvasError of a failed renewal.
+        Raises ConfigurationDisabled, ConfigurationChanged, NotAuthorized, AuthorizationLost, SecretUnreadable, or
+        the CanvasError of a failed renewal.
         """
-        authorization = _usable(
+        authorization = self._usable(
             Authorization.objects.select_related("configuration").filter(configuration=self.configuration)
         )
-        self.generation = authorization.generation
         if authorization.expired:
             return self.renew(authorization.access_token)
         return authorization.access_token
@@ -228,12 +267,11 @@ class StoredTokens:
         Canvas, because every renewal kills the token made by the one before (docs/canvas.md §1.6).
         """
         with transaction.atomic(durable=True):
-            authorization = _usable(
+            authorization = self._usable(
                 Authorization.objects.select_for_update(of=["self"])
                 .select_related("configuration")
                 .filter(configuration=self.configuration)
             )
-            self.generation = authorization.generation
             if authorization.access_token != rejected and not authorization.expired:
                 return authorization.access_token
             if _failed_just_now(authorization):
@@ -245,11 +283,26 @@ class StoredTokens:
 
     def lose(self, error: CanvasError) -> None:
         """Canvas refuses even a fresh token, or its scopes: only a new authorization can help."""
-        authorization = Authorization.objects.filter(
-            configuration=self.configuration, generation=self.generation
-        ).first()
-        if authorization is not None:
-            mark_lost(authorization, error)
+        if self._used is not None:
+            pk, generation = self._used
+            authorization = Authorization.objects.filter(pk=pk, generation=generation).first()
+            if authorization is not None:
+                mark_lost(authorization, error)
+
+    def _usable(self, rows: models.QuerySet[Authorization]) -> Authorization:
+        authorization = rows.first()
+        if authorization is None:
+            raise NotAuthorized()
+        if not authorization.configuration.enabled:
+            raise ConfigurationDisabled()
+        if not _same_key(authorization.configuration, self.configuration):
+            raise ConfigurationChanged()
+        if authorization.status == Authorization.Status.LOST:
+            raise AuthorizationLost(authorization.lost_reason)
+        if isinstance(authorization.access_token, Unreadable):
+            raise SecretUnreadable()
+        self._used = (authorization.pk, authorization.generation)
+        return authorization
 
 
 class HeldTokens:
@@ -282,17 +335,6 @@ class HeldTokens:
         self._held, self._until = token, time.monotonic() + HELD_SECONDS
 
 
-def _usable(rows: models.QuerySet[Authorization]) -> Authorization:
-    authorization = rows.first()
-    if authorization is None:
-        raise NotAuthorized()
-    if not authorization.configuration.enabled:
-        raise ConfigurationDisabled()
-    if authorization.status == Authorization.Status.LOST:
-        raise AuthorizationLost(authorization.lost_reason)
-    return authorization
-
-
 def _failed_just_now(authorization: Authorization) -> bool:
     failed_at = authorization.renewal_failed_at
     return failed_at is not None and timezone.now() - failed_at < RENEWAL_PAUSE
@@ -321,6 +363,8 @@ def _renew_locked(authorization: Authorization) -> str | CanvasError:
 
 
 def _renewal_failed(authorization: Authorization, error: CanvasError) -> CanvasError:
+    if isinstance(error, errors.WrongSecret) and _secret_was_replaced(authorization.configuration):
+        return RenewalJustFailed()
     if isinstance(error, FATAL_TO_AUTHORIZATION):
         mark_lost(authorization, error)
         return AuthorizationLost(f"{error.headline} {error.advice}")
@@ -331,6 +375,12 @@ def _renewal_failed(authorization: Authorization, error: CanvasError) -> CanvasE
         authorization.configuration, Kind.REFRESH_FAILED, outcome=Outcome.WARNING, detail=detail
     )
     return error
+
+
+def _secret_was_replaced(used: ApiConfiguration) -> bool:
+    """Somebody has saved another secret since this one was read."""
+    present = ApiConfiguration.objects.filter(pk=used.pk).first()
+    return present is not None and present.client_secret != used.client_secret
 
 
 def mark_lost(authorization: Authorization, error: CanvasError) -> bool:
@@ -359,24 +409,53 @@ def revive(configuration: ApiConfiguration) -> None:
     ).update(status=Authorization.Status.ACTIVE, lost_code="", lost_reason="", lost_at=None)
 
 
-def disconnect(configuration: ApiConfiguration, *, user: User | None, reason: str = "") -> bool:
-    """Forgets the tokens here and revokes them at Canvas, in that order, so that a Canvas that is away changes
-    nothing about the first. Returns whether Canvas confirmed; True as well if there was nothing to revoke.
+@dataclass
+class Revocation:
+    """`confirmed` once the transaction has ended: Canvas revoked the tokens, or there was nothing to revoke."""
+
+    confirmed: bool = True
+
+
+def disconnect(
+    configuration: ApiConfiguration,
+    *,
+    user: User | None,
+    reason: str = "",
+    unconfirmed: Callable[[], object] = lambda: None,
+) -> Revocation:
+    """Forgets the tokens here and then revokes them at Canvas: after the transaction, so that a Canvas that is
+    away changes nothing about the first, and a transaction that fails revokes nothing. Calls `unconfirmed` if
+    Canvas does not confirm.
     """
+    revocation = Revocation()
     with transaction.atomic():
         authorization = Authorization.objects.select_for_update().filter(configuration=configuration).first()
         if authorization is None:
-            return True
-        access_token, refresh_token = authorization.access_token, authorization.refresh_token
-        expired = authorization.expired
-        authorization.delete()
+            return revocation
         event = ConnectionEvent.record(configuration, Kind.DISCONNECTED, actor=user, detail=reason)
-    confirmed = _revoke(configuration, access_token, refresh_token if expired else "")
-    if not confirmed:
-        event.outcome = Outcome.WARNING
-        event.detail = f"{reason} Canvas did not confirm; the tokens are forgotten here.".strip()
-        event.save(update_fields=["outcome", "detail"])
-    return confirmed
+
+        def tell() -> None:
+            revocation.confirmed = False
+            detail = f"{reason} Canvas did not confirm; the tokens are forgotten here.".strip()
+            ConnectionEvent.objects.filter(pk=event.pk).update(outcome=Outcome.WARNING, detail=detail)
+            unconfirmed()
+
+        _revoke_after_commit(configuration, authorization, tell)
+        authorization.delete()
+    return revocation
+
+
+def _revoke_after_commit(
+    configuration: ApiConfiguration, authorization: Authorization, unconfirmed: Callable[[], object] = lambda: None
+) -> None:
+    access_token, refresh_token = authorization.access_token, authorization.refresh_token
+    needed = refresh_token if authorization.expired else ""
+
+    def revoke() -> None:
+        if not _revoke(configuration, access_token, needed):
+            unconfirmed()
+
+    transaction.on_commit(revoke)
 
 
 def _revoke(configuration: ApiConfiguration, access_token: str, refresh_token: str) -> bool:

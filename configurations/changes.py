@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
+
+from django.db import transaction
 
 from . import authorization
 from .models import ApiConfiguration, ConnectionEvent
@@ -22,26 +25,43 @@ SHOWN = {
 }
 
 
-def save_configuration(configuration: ApiConfiguration, *, user: User | None) -> bool:
-    """Saves and records. Tokens belong to one Canvas and one key: with another domain or client ID they are
-    revoked and forgotten before anything could send them elsewhere. Returns whether that happened.
+def add_configuration(configuration: ApiConfiguration, *, user: User | None) -> None:
+    configuration.created_by = user
+    configuration.save()
+    ConnectionEvent.record(configuration, Kind.ADDED, actor=user, detail=configuration.base_url)
+
+
+@transaction.atomic
+def save_configuration(
+    configuration: ApiConfiguration,
+    *,
+    changed: Collection[str],
+    user: User | None,
+    unconfirmed: Callable[[], object] = lambda: None,
+) -> bool:
+    """Saves the `changed` fields and no other, so that two people who change different things both succeed.
+
+    Tokens belong to one Canvas and one key: with another domain or client ID they are revoked and forgotten before
+    anything could send them elsewhere. Returns whether that happened; `unconfirmed` is called if Canvas does not
+    confirm. A client secret that is entered, the same one too, revives what was lost for a wrong one.
     """
-    before = ApiConfiguration.objects.filter(pk=configuration.pk).first()
-    if before is None:
-        configuration.created_by = user
-        configuration.save()
-        ConnectionEvent.record(configuration, Kind.ADDED, actor=user, detail=configuration.base_url)
+    before = ApiConfiguration.objects.select_for_update().get(pk=configuration.pk)
+    if not changed:
         return False
-    moved = (before.base_url, before.client_id) != (configuration.base_url, configuration.client_id)
+    now = ApiConfiguration.objects.get(pk=configuration.pk)
+    for name in changed:
+        setattr(now, name, getattr(configuration, name))
+    moved = (before.base_url, before.client_id) != (now.base_url, now.client_id)
     forgotten = moved and before.authorization_or_none() is not None
     if forgotten:
-        authorization.disconnect(before, user=user, reason="The domain or the client ID was changed.")
-    configuration.save()
-    if before.client_secret != configuration.client_secret:
-        authorization.revive(configuration)
-    detail = _difference(before, configuration)
+        reason = "The domain or the client ID was changed."
+        authorization.disconnect(before, user=user, reason=reason, unconfirmed=unconfirmed)
+    now.save(update_fields=list(changed))
+    if "client_secret" in changed:
+        authorization.revive(now)
+    detail = _difference(before, now)
     if detail:
-        ConnectionEvent.record(configuration, Kind.CHANGED, actor=user, detail=detail)
+        ConnectionEvent.record(now, Kind.CHANGED, actor=user, detail=detail)
     return forgotten
 
 
@@ -62,13 +82,17 @@ def set_enabled(configurations: Sequence[ApiConfiguration], enabled: bool, *, us
     for configuration in configurations:
         if configuration.enabled != enabled:
             configuration.enabled = enabled
-            save_configuration(configuration, user=user)
+            save_configuration(configuration, changed=["enabled"], user=user)
             count += 1
     return count
 
 
-def delete_configuration(configuration: ApiConfiguration, *, user: User | None) -> None:
+@transaction.atomic
+def delete_configuration(
+    configuration: ApiConfiguration, *, user: User | None, unconfirmed: Callable[[], object] = lambda: None
+) -> None:
     """Revokes and forgets the tokens, then deletes; the history stays, under the configuration's name."""
-    authorization.disconnect(configuration, user=user, reason="The configuration is deleted.")
+    reason = "The configuration is deleted."
+    authorization.disconnect(configuration, user=user, reason=reason, unconfirmed=unconfirmed)
     ConnectionEvent.record(configuration, Kind.DELETED, actor=user, detail=configuration.base_url)
-    configuration.delete()
+    ApiConfiguration.objects.filter(pk=configuration.pk).delete()

@@ -215,16 +215,27 @@ def run_test(
             try:
                 match = find_instructor(client, report.email, account_id=configuration.account_id)
                 _note_match(report, match)
+                _judge_again(configuration, "")
                 during = Step.COURSES
                 if match.kind in ("found", "found_by_login"):
                     _note_courses(report, courses_of(client, match.users[0]))
+                    during = Step.SCOPES
                     _check_third_scope(client, report)
             finally:
                 report.requests_made = client.requests_made
     except CanvasError as error:
         report.failed_with(error, during=during)
+        if isinstance(error, errors.NotPermitted) and during == Step.INSTRUCTOR:
+            _judge_again(configuration, NOT_AN_ADMINISTRATOR)
     _record(configuration, report, user)
     return report
+
+
+def _judge_again(configuration: ApiConfiguration, limitation: str) -> None:
+    """What was found out when somebody authorized need not be true any more."""
+    authorization = Authorization.objects.filter(configuration=configuration).first()
+    if authorization is not None and authorization.limitation != limitation:
+        note_limitation(authorization, limitation)
 
 
 def _note_match(report: TestReport, match: Match) -> None:

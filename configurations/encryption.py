@@ -24,6 +24,12 @@ else:
     _EncryptedTextField = fernet_fields.EncryptedTextField
 
 
+class Unreadable(str):
+    """Stands for a stored value that none of the keys fits; empty, so that it leads nowhere."""
+
+    __slots__ = ()
+
+
 class EncryptedTextField(_EncryptedTextField):
     """Text, encrypted with Fernet. It can be read and written, not searched.
 
@@ -31,9 +37,18 @@ class EncryptedTextField(_EncryptedTextField):
     "Cast(CASE WHEN …"), and lets `update(column=Value("x"))` store plain text; both are mended here.
     """
 
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        """A value that none of the keys fits must not take every page down that shows its row."""
+        try:
+            return super().from_db_value(value, expression, connection)  # type: ignore[misc]  # the package's own
+        except InvalidToken:
+            return Unreadable()
+
     def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
         if isinstance(value, Value):
             value = value.value
+        if isinstance(value, Unreadable):
+            raise FieldError(f"{self.name} cannot be read with these FERNET_KEYS, and is not overwritten.")
         if isinstance(value, Col):
             raise FieldError(f"{self.name} is encrypted and cannot be copied from another column.")
         if hasattr(value, "as_sql"):

@@ -51,11 +51,12 @@ class ApiConfigurationForm(forms.ModelForm[ApiConfiguration]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].help_text = "Your own name for it, for example the institution's."
-        if self.is_bound:
-            self.fields["new_secret"].help_text = "Enter it again: it is never sent back to the browser."
         if self.instance.pk:
             kept = f"Saved; it ends in {self.instance.secret_hint}. Leave empty to keep it."
             self.fields["new_secret"].help_text = kept
+        if self.is_bound and self.data.get("new_secret"):
+            again = "Not saved yet. Enter it again: it is never sent back to the browser."
+            self.fields["new_secret"].help_text = again
         if self.instance.pk and self.instance.authorization_or_none():
             for name in ("base_url", "client_id"):
                 self.fields[name].help_text += " Changing it removes the authorization."
@@ -65,7 +66,8 @@ class ApiConfigurationForm(forms.ModelForm[ApiConfiguration]):
             origin = parse_origin(
                 self.cleaned_data["base_url"], insecure_hosts=settings.LMS_ALLOWED_INSECURE_HOSTS
             )
-            destinations().connectable(origin.host, origin.effective_port)
+            if str(origin) != self.instance.base_url:  # each connection checks it again anyway
+                destinations().connectable(origin.host, origin.effective_port)
         except InvalidDomain as error:
             raise ValidationError(str(error)) from error
         except CanvasError as error:
@@ -91,6 +93,12 @@ class ApiConfigurationForm(forms.ModelForm[ApiConfiguration]):
         if not _ACCOUNT.fullmatch(text):
             raise ValidationError("Enter the number of a Canvas account, or self for the root account.")
         return text
+
+    @property
+    def changed_fields(self) -> list[str]:
+        """The model's fields that the person has changed; a secret that was entered counts, whatever it is."""
+        changed = [name for name in self.changed_data if name != "new_secret"]
+        return [*changed, "client_secret"] if self.cleaned_data["new_secret"] else changed
 
     def save(self, commit: bool = True) -> ApiConfiguration:
         if self.cleaned_data["new_secret"]:

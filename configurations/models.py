@@ -40,7 +40,7 @@ class ApiConfiguration(models.Model):
     enabled = models.BooleanField(
         "Enabled",
         default=True,
-        help_text="While this is off, nothing is sent to this Canvas; all data is kept.",
+        help_text="While this is off, nothing is asked of this Canvas; all data is kept.",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"

@@ -37,3 +37,19 @@ class RenewalJustFailed(Situation):
     actor = "nobody"
     headline = "Canvas could not renew the token a moment ago."
     advice = "Wait a few seconds and try again."
+
+
+class ConfigurationChanged(Situation):
+    code = "configuration_changed"
+    transient = True
+    headline = "The configuration was given another Canvas Domain or Client ID meanwhile."
+    advice = "Look at the configuration, and authorize it again if it is not authorized."
+
+
+class SecretUnreadable(Situation):
+    code = "secret_unreadable"
+    headline = "What is stored encrypted cannot be read with the keys in FERNET_KEYS."
+    advice = (
+        "Put the missing key back into FERNET_KEYS and restart. If it is lost, enter the client secret again and "
+        "choose Re-authorize."
+    )

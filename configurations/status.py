@@ -7,7 +7,9 @@ from typing import Literal
 
 from canvas.errors import ScopesInsufficient
 
+from .encryption import Unreadable
 from .models import ApiConfiguration, Authorization
+from .situations import SecretUnreadable
 
 Level = Literal["ok", "warning", "error", "off"]
 
@@ -24,6 +26,8 @@ def status_of(configuration: ApiConfiguration) -> Status:
     authorization = configuration.authorization_or_none()
     if not configuration.enabled:
         return Status("off", "Disabled", "Nothing is sent to this Canvas until it is enabled.")
+    if isinstance(configuration.client_secret, Unreadable):
+        return Status("error", "Secret unreadable", f"{SecretUnreadable.headline} {SecretUnreadable.advice}")
     if authorization is None:
         return Status("warning", "Not authorized", "Choose Authorize and sign in to Canvas as an administrator.")
     if authorization.status == Authorization.Status.LOST:

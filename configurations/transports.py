@@ -9,7 +9,9 @@ from canvas.destinations import Destinations, InvalidDomain, Origin, parse_origi
 from canvas.errors import DestinationRefused
 from canvas.transport import Transport
 
+from .encryption import Unreadable
 from .models import ApiConfiguration
+from .situations import SecretUnreadable
 
 USER_AGENT = f"echo_lms ({settings.LMS_CONTACT})"
 
@@ -45,6 +47,9 @@ def transport_for(
 
 
 def key_of(configuration: ApiConfiguration, redirect_uri: str) -> oauth.Key:
+    """Raises DestinationRefused and SecretUnreadable."""
+    if isinstance(configuration.client_secret, Unreadable):
+        raise SecretUnreadable()
     return oauth.Key(
         origin=origin_of(configuration),
         client_id=configuration.client_id,

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required, permission_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,7 +20,7 @@ from accounts.signed_in import signed_in
 from canvas.errors import CanvasError
 
 from . import authorization, connection
-from .models import ApiConfiguration, ConnectionEvent
+from .models import ApiConfiguration, AuthorizationAttempt, ConnectionEvent
 
 RESULT = "authorization_result"
 Kind = ConnectionEvent.Kind
@@ -31,11 +33,23 @@ def list_url() -> str:
     return reverse("admin:configurations_apiconfiguration_changelist")
 
 
+@login_not_required
 @require_safe
 @never_cache
-@administrators_only
 def authorize(request: HttpRequest, pk: int) -> HttpResponse:
-    """To Canvas's consent page. A plain link, so that it works without script; another site cannot press it."""
+    """To Canvas's consent page. A plain link, so that it works without script; another site cannot press it.
+
+    Whoever is not signed in comes back to the configuration and not here: a browser does not let the sign-in form
+    end at another site (`form-action` in the content security policy).
+    """
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse("admin:configurations_apiconfiguration_change", args=[pk]))
+    if not request.user.has_perm("configurations.change_apiconfiguration"):
+        raise PermissionDenied
+    return _to_consent(request, pk)
+
+
+def _to_consent(request: HttpRequest, pk: int) -> HttpResponse:
     configuration = get_object_or_404(ApiConfiguration, pk=pk)
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         return _outcome(request, "Authorize was not chosen here.", "Open the configuration and choose Authorize.")
@@ -130,13 +144,12 @@ def progress(request: HttpRequest, pk: int) -> JsonResponse:
     """
     configuration = get_object_or_404(ApiConfiguration, pk=pk)
     after = request.GET.get("after", "0")
-    event = (
-        configuration.events.filter(
-            kind__in=[Kind.AUTHORIZED, Kind.REFUSED], pk__gt=int(after) if after.isdecimal() else 0
-        )
-        .order_by("-pk")
-        .first()
-    )
+    user = signed_in(request)
+    attempt = AuthorizationAttempt.objects.filter(configuration=configuration, user=user).order_by("-pk").first()
+    events = configuration.events.filter(kind__in=[Kind.AUTHORIZED, Kind.REFUSED], actor=user)
+    if attempt is not None:
+        events = events.filter(at__gte=attempt.created_at)
+    event = events.filter(pk__gt=int(after) if after.isdecimal() else 0).order_by("-pk").first()
     if event is None:
         return JsonResponse({"state": "waiting"})
     said, _, _ = event.detail.partition("\n")

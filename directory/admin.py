@@ -169,7 +169,7 @@ class LmsInstructorAdmin(ReadOnlyAdmin[LmsInstructor]):
     list_filter = (StateFilter, "configuration")
     list_select_related = ("configuration",)
     search_fields = ("name", "email", "login_id", "=lms_id")
-    search_help_text = "Name, e-mail address, sign-in name or LMS id."
+    search_help_text = "Name, e-mail address, sign-in name or LMS id"
     actions = ("refresh_now",)
     list_per_page = 50
     show_full_result_count = False
@@ -261,7 +261,7 @@ class LmsCourseAdmin(ReadOnlyAdmin[LmsCourse]):
     list_filter = (GoneFilter, "roster_wanted", "configuration")
     list_select_related = ("configuration",)
     search_fields = ("name", "code", "sis_id", "=lms_id")
-    search_help_text = "Name, code, SIS id or LMS id."
+    search_help_text = "Name, code, SIS id or LMS id"
     actions = ("keep_roster", "leave_roster")
     list_per_page = 50
     show_full_result_count = False

@@ -84,7 +84,9 @@ def read_person(client: Client, subject: Subject, *, assistants: bool) -> Readin
         courses = active()
         if (courses or (subject.read_before and not subject.known_courses)) and not subject.thorough:
             return Reading(subject.lms_id, read_at, courses)
-        everything = user_courses(client, subject.lms_id, enrollment_state=None, enrollment_type=kind, include=())
+        everything = user_courses(
+            client, subject.lms_id, enrollment_state=None, enrollment_type=kind, include=("term",)
+        )
         doubtful = False
         if not courses and subject.known_courses:
             courses = active() if everything else ()

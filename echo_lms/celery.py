@@ -32,7 +32,7 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute=27, hour=3),
         "options": {"expires": 3600},
     },
-    "forget old sign-ins and authorization attempts": {
+    "forget old authorization attempts": {
         "task": "configurations.tasks.forget_stale_attempts",
         "schedule": crontab(minute=17, hour=3),
         "options": {"expires": 3600},

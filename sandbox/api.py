@@ -19,6 +19,9 @@ BASE_TYPES = {
     "designer": "Designer",
 }
 TEACHING = ("TeacherEnrollment", "TaEnrollment", "DesignerEnrollment")
+# Without `state[]`. Whoever may list a whole course here is an administrator of it, or teaches it, and sees the
+# inactive ones too.
+BY_DEFAULT = ("active", "invited", "creation_pending", "inactive")
 ACCOUNTS = {"self": "root", "default": "root", "1": "root", "2": "sub"}
 COURSE_STATES = {"unpublished": "unpublished", "created": "unpublished", "claimed": "unpublished"}
 
@@ -242,7 +245,7 @@ def _course_json(
         row["teachers"] = [
             {"id": one.user_id, "display_name": state.university.people[one.user_id].name}
             for one in state.university.enrollments_in(course.id)
-            if one.type == "TeacherEnrollment"
+            if one.type == "TeacherEnrollment" and one.state == "active"
         ]
     return row
 
@@ -264,22 +267,44 @@ def course_enrollments(state: State, caller: Caller, request: Request, course: s
     if found is None or found.workflow_state == "deleted":
         raise missing()
     teaches = any(
-        one.user_id == caller.person.id and one.type in TEACHING
+        one.user_id == caller.person.id and one.type in TEACHING and one.state == "active"
         for one in state.university.enrollments_in(found.id)
     )
-    if not (caller.may("read_roster") or teaches):
+    user = _wanted_user(state, caller, request.get("user_id"))
+    if not (caller.may("read_roster") or teaches or user == caller.person.id):
         raise not_permitted(state)
-    types, states, user = request.get_list("type"), request.get_list("state"), request.get("user_id")
+    states = request.get_list("state") or (BY_DEFAULT if user is None else ("active", "invited"))
+    types, roles = request.get_list("type"), _wanted_roles(state, request)
     people = state.university.people
     rows = [
         one
         for one in state.university.enrollments_in(found.id)
-        if (not types or one.type in types)
-        and (not user or str(one.user_id) == user)
-        and (one.state in states if states else one.state not in ("rejected", "completed", "deleted"))
+        if user in (None, one.user_id)
+        and one.state in states
+        and (one.role in roles if roles else not types or one.type in types)
     ]
     rows.sort(key=lambda one: (one.type, sortable(people[one.user_id].name), one.id))
     return page(request, [_enrollment_json(caller, one, people[one.user_id]) for one in rows], "bookmarks")
+
+
+def _wanted_user(state: State, caller: Caller, text: str) -> int | None:
+    """Whose enrollments; somebody deleted still has theirs."""
+    if not text:
+        return None
+    if text.isdecimal() and int(text) in state.university.people:
+        return int(text)
+    return _person(state, caller, text).id
+
+
+def _wanted_roles(state: State, request: Request) -> list[str]:
+    """With `role[]`, `type[]` means nothing. A role that nobody knows is an error."""
+    wanted = request.get_list("role")
+    if not wanted:
+        return []
+    known = {f"{name}Enrollment" for name in BASE_TYPES.values()}
+    if set(wanted) - known - {one.role for one in state.university.enrollments.values()}:
+        raise Refused(json_response({"errors": [{"message": "role not found"}]}, 400))
+    return wanted
 
 
 def _enrollment_json(caller: Caller, one: Enrollment, person: Person) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +35,7 @@ class Sandbox:
         self.throttle = Throttle()
         self.log: deque[dict[str, Any]] = deque(maxlen=LONGEST_LOG)
         self._log_lock = threading.Lock()
+        self._running = self._most_running = 0
         self.router = _routes()
 
     def start_afresh(self, university: University) -> None:
@@ -43,11 +45,31 @@ class Sandbox:
         self.state.version, self.state.clock_offset = "newer", 0.0
         self.switchboard.clear()
         self.throttle = Throttle()
-        self.log.clear()
+        self.clear_log()
         self.state.save()
 
+    def clear_log(self) -> None:
+        with self._log_lock:
+            self.log.clear()
+            self._most_running = self._running  # what has not ended yet still counts
+
     def most_parallel(self) -> int:
-        return max((bucket.most_running for bucket in self.throttle.buckets.values()), default=0)
+        """The most requests for data that were under way at one moment, whatever their tokens; those for a token
+        are not among them.
+        """
+        return self._most_running
+
+    def _begin(self, request: Request) -> float:
+        """When it came."""
+        with self._log_lock:
+            self._running += _for_data(request)
+            self._most_running = max(self._most_running, self._running)
+            return self.state.now()
+
+    def _end(self, request: Request, line: dict[str, Any]) -> None:
+        with self._log_lock:
+            self._running -= _for_data(request)
+            line["ended"] = round(self.state.now(), 6)
 
     def answer(self, request: Request) -> Response:
         """Whatever happens inside, the server goes on."""
@@ -64,6 +86,17 @@ class Sandbox:
 
     # --- Requests of a server -----------------------------------------------------------------------------
     def _as_api(self, request: Request) -> Response:
+        at = self._begin(request)
+        line: dict[str, Any] = {"at": round(at, 6), "ended": None}
+        try:
+            response = self._answer_api(request, line)
+        except BaseException:
+            self._end(request, line)
+            raise
+        response.at_end = partial(self._end, request, line)
+        return response
+
+    def _answer_api(self, request: Request, line: dict[str, Any]) -> Response:
         client = self._client(request)
         started = time.monotonic()
         with self.state.lock:
@@ -79,7 +112,9 @@ class Sandbox:
         query = urlencode([pair for pair in request.query if pair[0] != "access_token"])
         response = spoil(response, faults, f"http://{request.host}{request.path}?{query}")
         response.before += self.latency
-        line = self._note(request, client, response, running, cost, time.monotonic() - started)
+        line |= self._line(request, client, response, running, cost, time.monotonic() - started)
+        with self._log_lock:
+            self.log.append(line)
         if response.before:
             self.wait(response.before)  # it runs, and holds its share of the bucket, until it is answered
         with self.state.lock:
@@ -123,7 +158,7 @@ class Sandbox:
             response.headers.append(("x-rate-limit-remaining", f"{remaining:.4f}"))
             response.headers.append(("x-request-cost", f"{cost:.4f}"))
 
-    def _note(
+    def _line(
         self,
         request: Request,
         client: str,
@@ -133,23 +168,20 @@ class Sandbox:
         seconds: float,
     ) -> dict[str, Any]:
         """One line of the request log. Of a token only its end is kept. What remains is known after the answer."""
-        line = {
-            "at": round(self.state.now(), 3),
+        return {
             "method": request.method,
             "path": request.path,
             "query": [pair for pair in request.query if pair[0] != "access_token"],
             "status": response.status,
             "wire": response.wire,
             "client": client[:3] if client.startswith("ip") else f"…{client[-4:]}",
+            "authorization": bool(request.bearer or request.get("access_token")),
             "user_agent": request.headers.get("user-agent", ""),
             "running": running,
             "cost": cost,
             "remaining": None,
             "milliseconds": round(seconds * 1000, 2),
         }
-        with self._log_lock:
-            self.log.append(line)
-        return line
 
     # --- Requests of a browser ----------------------------------------------------------------------------
     def _as_page(self, request: Request) -> Response:
@@ -182,6 +214,10 @@ class Sandbox:
             return pages.page("Page not found", "<p>There is nothing here.</p>", session, 404)
         view, arguments = found
         return view(self, request, session, **arguments)
+
+
+def _for_data(request: Request) -> bool:
+    return request.path.startswith("/api/")
 
 
 def _throttled() -> Response:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .api import BASE_TYPES
 from .faults import Fault
-from .state import Course, Enrollment, Key, University, random_text
+from .state import ENROLLMENT_STATES, Course, Enrollment, Key, Person, University, random_text
 from .university import SHARD, scenario
 from .web import Request, Response, json_response
 
@@ -128,44 +129,90 @@ def get_log(sandbox: Sandbox, _request: Request, _rest: str) -> dict[str, Any]:
 
 
 def clear_log(sandbox: Sandbox, _request: Request, _rest: str) -> dict[str, Any]:
-    sandbox.log.clear()
+    sandbox.clear_log()
     sandbox.throttle.buckets.clear()
     return {"log": []}
 
 
 def change_university(sandbox: Sandbox, request: Request, _rest: str) -> dict[str, Any]:
     """`{"person": {"id": 1, "rights": []}}`, `{"course": {…}}`, `{"enrollment": {…}}`: creates without an id,
-    changes with one.
+    changes with one. `{"merge": {"from": 1, "into": 2}}`: the first person's enrollments become the second's.
     """
     made: dict[str, Any] = {}
     with sandbox.state.changing() as university:
         for kind, fields in request.data.items():
-            made[kind] = _change_one(university, kind, dict(fields))
+            change = _merge if kind == "merge" else _change_one
+            made[kind] = change(university, kind, dict(fields))
     return made
 
 
-def _change_one(university: University, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+def _merge(university: University, _kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    leaving = _row(university, "person", fields["from"])
+    staying = _row(university, "person", fields["into"])
+    if leaving is staying or staying.deleted:
+        raise ValueError("A person is merged into another one, who is not deleted.")
+    university.merge(leaving, staying)
+    return asdict(staying)
+
+
+def _rows(university: University, kind: str) -> dict[int, Any]:
     known: dict[str, dict[int, Any]] = {
         "person": university.people,
         "course": university.courses,
         "enrollment": university.enrollments,
     }
-    rows = known[kind]
+    if kind not in known:
+        raise ValueError(f"There is no kind {kind!r}. There are: {', '.join(known)}, merge.")
+    return known[kind]
+
+
+def _row(university: University, kind: str, number: Any) -> Any:
+    found = _rows(university, kind).get(int(number))
+    if found is None:
+        raise ValueError(f"There is no {kind} {number}.")
+    return found
+
+
+def _change_one(university: University, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    rows = _rows(university, kind)
+    if kind == "enrollment":
+        _understand_enrollment(university, fields)
     if "id" in fields:
-        row = rows[int(fields.pop("id"))]
+        row = _row(university, kind, fields.pop("id"))
         for name, value in fields.items():
+            if not hasattr(row, name):
+                raise ValueError(f"{kind.capitalize()}s have no {name}.")
             setattr(row, name, value)
-        return asdict(row)
+    else:
+        row = _new(university, kind, fields)
+        rows[row.id] = row
+    if kind == "enrollment" and not fields.keys().isdisjoint(("user_id", "course_id")):
+        university.enrollments_moved()
+    return asdict(row)
+
+
+def _understand_enrollment(university: University, fields: dict[str, Any]) -> None:
+    """`kind` (teacher, ta, student, observer, designer) stands for type and role; what it names has to exist."""
+    if "kind" in fields:
+        kind = str(fields.pop("kind")).lower()
+        if kind not in BASE_TYPES:
+            raise ValueError(f"There is no kind {kind!r} of enrollment. There are: {', '.join(BASE_TYPES)}.")
+        fields["type"] = fields["role"] = f"{BASE_TYPES[kind]}Enrollment"
+    if fields.get("state", "active") not in ENROLLMENT_STATES:
+        raise ValueError(f"The state of an enrollment is one of {', '.join(ENROLLMENT_STATES)}.")
+    for kind in ("user", "course"):
+        if f"{kind}_id" in fields:
+            found = _row(university, "person" if kind == "user" else kind, fields[f"{kind}_id"])
+            fields[f"{kind}_id"] = found.id
+
+
+def _new(university: University, kind: str, fields: dict[str, Any]) -> Any:
     number = university.new_id()
     if kind == "course":
-        fields.setdefault("term_id", list(university.terms)[1])
-        row = Course(id=number, **fields)
-    elif kind == "enrollment":
-        row = Enrollment(id=number, section_id=int(fields["course_id"]) * 10 + 1, **fields)
-    else:
-        raise ValueError("A new person cannot be made here.")
-    rows[number] = row
-    return asdict(row)
+        return Course(id=number, **{"term_id": list(university.terms)[1]} | fields)
+    if kind == "enrollment":
+        return Enrollment(id=number, **{"section_id": int(fields["course_id"]) * 10 + 1} | fields)
+    return Person(id=number, **{"email": None, "login": fields.get("email") or fields["name"]} | fields)
 
 
 ACTIONS = {

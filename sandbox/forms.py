@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import control, oauth, pages
+from . import control, editing, oauth, pages
 from .faults import KINDS, Fault
-from .state import ADMIN_RIGHTS, Course, Enrollment, Key, Person, Session, University, random_text
+from .state import Key, Person, Session, random_text
 from .university import SHARD
 from .web import Request, Response, Router, redirect
 
@@ -137,78 +137,7 @@ def course(sandbox: Sandbox, request: Request, session: Session, number: str) ->
     return pages.course(sandbox.state, session, found)
 
 
-# --- The university -------------------------------------------------------------------------------------
-def university_page(sandbox: Sandbox, request: Request, session: Session) -> Response:
-    return pages.university(sandbox.state, session)
-
-
-def change_university(sandbox: Sandbox, request: Request, session: Session, action: str) -> Response:
-    with sandbox.state.changing() as university:
-        notice = CHANGES[action](university, request.form)
-    return pages.university(sandbox.state, session, notice)
-
-
-def _accept(university: University, given: dict[str, str]) -> str:
-    enrollment = university.enrollments.get(int(given.get("enrollment", "0")))
-    if enrollment:
-        enrollment.state = "active"
-    return "The invitation is accepted."
-
-
-def _delete(university: University, given: dict[str, str]) -> str:
-    found = university.courses.get(int(given.get("course", "0")))
-    if found:
-        found.workflow_state = "deleted"
-    return "The course is deleted."
-
-
-def _by_login(university: University, given: dict[str, str]) -> Person | None:
-    login = given.get("login", "").strip().lower()
-    return next((one for one in university.people.values() if one.login.lower() == login), None)
-
-
-def _add(university: University, given: dict[str, str]) -> str:
-    person = _by_login(university, given)
-    if person is None:
-        return "Nobody has that login."
-    term = list(university.terms)[1]
-    found = Course(university.new_id(), given.get("name", "Course"), given.get("code", "NEW"), term)
-    university.courses[found.id] = found
-    number = university.new_id()
-    state = "invited" if "invite" in given else "active"
-    university.enrollments[number] = Enrollment(number, person.id, found.id, found.id * 10 + 1, state=state)
-    return f"{found.name} is added."
-
-
-def _email(university: University, given: dict[str, str]) -> str:
-    person = _by_login(university, given)
-    if person is None:
-        return "Nobody has that login."
-    person.email = given.get("email", "").strip() or None
-    return f"The address of {person.name} is changed."
-
-
-def _demote(university: University, given: dict[str, str]) -> str:
-    next(iter(university.people.values())).account = None
-    return "The administrator is an ordinary person now."
-
-
-def _promote(university: University, given: dict[str, str]) -> str:
-    person = next(iter(university.people.values()))
-    person.account, person.rights = "root", list(ADMIN_RIGHTS)
-    return "The administrator is one again."
-
-
-CHANGES = {
-    "accept": _accept,
-    "delete": _delete,
-    "add": _add,
-    "email": _email,
-    "demote": _demote,
-    "promote": _promote,
-}
-
-
+# --- Act as user ----------------------------------------------------------------------------------------
 def act_as(sandbox: Sandbox, request: Request, session: Session) -> Response:
     """As Canvas's own "Act as user" (§1.6, `real_user`); an empty choice stops it."""
     refused = _not_admin(sandbox, request, session)
@@ -217,7 +146,7 @@ def act_as(sandbox: Sandbox, request: Request, session: Session) -> Response:
     chosen = request.form.get("user", "")
     known = chosen.isdecimal() and int(chosen) in sandbox.state.university.people
     session.acting_as = int(chosen) if known else None
-    return redirect("/sandbox/university")
+    return redirect(editing.PATH)
 
 
 # --- The switchboard ------------------------------------------------------------------------------------
@@ -261,10 +190,8 @@ def add_routes(router: Router) -> None:
     router.add("GET", r"/profile/settings", settings)
     router.add("POST", r"/profile/settings/remove", remove_integration)
     router.add("GET", r"/courses/(?P<number>\d+)", course)
-    router.add("GET", r"/sandbox/university", university_page)
-    router.add(
-        "POST", r"/sandbox/university/(?P<action>accept|delete|add|email|demote|promote)", change_university
-    )
+    router.add("GET", editing.PATH, editing.show)
+    router.add("POST", rf"{editing.PATH}/(?P<action>{'|'.join(editing.CHANGES)})", editing.change)
     router.add("POST", r"/sandbox/act-as", act_as)
     router.add("GET", r"/sandbox", switchboard)
     router.add("POST", r"/sandbox/(?P<action>faults|clear|forget|expire|version)", switch)

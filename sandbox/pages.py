@@ -57,12 +57,13 @@ def hidden(session: Session | None) -> str:
     return f'<input type="hidden" name="authenticity_token" value="{escape(session.csrf if session else "")}">'
 
 
-def button(action: str, label: str, session: Session, **fields: str) -> str:
-    """A form of one button. `label` may name its object for people who do not see the row it stands in."""
+def button(action: str, label: str, session: Session, about: str = "", **fields: str) -> str:
+    """A form of one button. `about` names its object for people who do not see the row it stands in."""
     inputs = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
     )
-    return f'<form method="post" action="{escape(action)}">{hidden(session)}{inputs}<button>{escape(label)}</button></form>'
+    named = f' aria-label="{escape(label)}: {escape(about)}"' if about else ""
+    return f'<form method="post" action="{escape(action)}">{hidden(session)}{inputs}<button{named}>{escape(label)}</button></form>'
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]], caption: str) -> str:
@@ -88,11 +89,12 @@ keys, and the parts of Canvas's API that echo_lms uses.</p>
 def login(
     university: University, session: Session, *, error: str = "", wanted: str = "", prefill: str = ""
 ) -> Response:
+    able = [person for person in university.people.values() if not person.deleted]
     rows = [
         (escape(person.name), escape(person.login), escape(person.password), _what(university, person))
-        for person in list(university.people.values())[:LISTED]
+        for person in able[:LISTED]
     ]
-    others = len(university.people) - len(rows)
+    others = len(able) - len(rows)
     more = f"<p>And {others} more; all of them have the password <code>canvas</code>.</p>" if others > 0 else ""
     alert = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     body = f"""{alert}<form method="post" action="/login">{hidden(session)}
@@ -180,7 +182,7 @@ def _checked(yes: bool) -> str:
     return " checked" if yes else ""
 
 
-# --- Approved integrations, courses, university, switchboard --------------------------------------------
+# --- Approved integrations, courses, switchboard --------------------------------------------------------
 def settings(state: State, session: Session) -> Response:
     rows = [
         (
@@ -196,7 +198,7 @@ def settings(state: State, session: Session) -> Response:
 
 
 def course(state: State, session: Session, found: Course) -> Response:
-    people = [one for one in state.university.enrollments.values() if one.course_id == found.id]
+    people = [one for one in state.university.enrollments_in(found.id) if one.state in ("active", "invited")]
     names = [state.university.people[one.user_id].name for one in people if one.type == "TeacherEnrollment"]
     students = sum(one.type == "StudentEnrollment" for one in people)
     term = state.university.terms[found.term_id].name
@@ -204,64 +206,6 @@ def course(state: State, session: Session, found: Course) -> Response:
 <dt>State</dt><dd>{escape(found.workflow_state)}</dd><dt>Teachers</dt><dd>{escape(", ".join(names) or "–")}</dd>
 <dt>Students</dt><dd>{students}</dd></dl>"""
     return page(found.name, body, session)
-
-
-def university(state: State, session: Session, notice: str = "") -> Response:
-    known = state.university
-    said = f'<p role="status">{escape(notice)}</p>' if notice else ""
-    invitations = [
-        (
-            escape(known.people[one.user_id].name),
-            escape(known.courses[one.course_id].name),
-            button("/sandbox/university/accept", "Accept", session, enrollment=str(one.id)),
-        )
-        for one in known.enrollments.values()
-        if one.state == "invited"
-    ]
-    courses = [
-        (
-            f'<a href="/courses/{one.id}">{escape(one.name)}</a>',
-            escape(one.code),
-            escape(one.workflow_state),
-            button("/sandbox/university/delete", "Delete", session, course=str(one.id)),
-        )
-        for one in list(known.courses.values())[-40:]
-    ]
-    body = f"""{said}<h2>Add a course</h2><form method="post" action="/sandbox/university/add">{hidden(session)}
-<p><label for="teacher">Teacher's login</label><input id="teacher" name="login" value="instructor@demo.example" required></p>
-<p><label for="cname">Course name</label><input id="cname" name="name" required></p>
-<p><label for="ccode">Course code</label><input id="ccode" name="code" required></p>
-<p><label><input type="checkbox" name="invite" value="1"> Invite only: the teacher has to accept</label></p>
-<p><button>Add course</button></p></form>
-<h2>Change a person's e-mail address</h2><form method="post" action="/sandbox/university/email">{hidden(session)}
-<p><label for="plogin">Login</label><input id="plogin" name="login" required></p>
-<p><label for="pemail">New e-mail address</label><input id="pemail" name="email" type="email"></p>
-<p><button>Change</button></p></form>
-<h2>The administrator</h2>{button("/sandbox/university/demote", "Take the administrator's role away", session)}
-{button("/sandbox/university/promote", "Give it back", session)}
-{_acting(known, session)}
-<h2>Invitations</h2>{table(("Person", "Course", "Action"), invitations, "Not accepted yet") if invitations else "<p>None.</p>"}
-<h2>Courses</h2>{table(("Name", "Code", "State", "Action"), courses, "The last forty")}"""
-    return page("University", body, session)
-
-
-def _acting(university: University, session: Session) -> str:
-    """Canvas administrators may act as somebody else; only whoever is logged in as one sees this."""
-    person = university.people.get(session.user_id or 0)
-    if person is None or person.account != "root":
-        return ""
-    if session.acting_as is not None:
-        name = escape(university.people[session.acting_as].name)
-        stop = button("/sandbox/act-as", "Stop acting as user", session, user="")
-        return f"<h2>Act as user</h2><p>You are acting as {name}.</p>{stop}"
-    choices = "".join(
-        f'<option value="{one.id}">{escape(one.name)} ({escape(one.login)})</option>'
-        for one in list(university.people.values())[:LISTED]
-        if one.account is None
-    )
-    return f"""<h2>Act as user</h2><form method="post" action="/sandbox/act-as">{hidden(session)}
-<p><label for="act">Person</label><select id="act" name="user">{choices}</select></p>
-<p><button>Act as user</button></p></form>"""
 
 
 def switchboard(state: State, session: Session, faults: list[Fault]) -> Response:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ALPHABET = string.ascii_letters + string.digits
+# Of an enrollment, the one that gives most first.
+ENROLLMENT_STATES = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
 ADMIN_RIGHTS = ["read_roster", "read_email_addresses", "view_user_logins", "sis"]
 
 
@@ -124,6 +126,9 @@ class Session:
     acting_as: int | None = None
     flow: Flow | None = None
     csrf: str = field(default_factory=lambda: random_text(32))
+    # What the last form did, or why it did nothing: said once, on the next page.
+    notice: str = ""
+    problem: str = ""
 
 
 @dataclass
@@ -148,7 +153,7 @@ class University:
         return self._in_course.get(course_id, [])
 
     def _index(self) -> None:
-        """Enrollments are added and change their state; they never move to another person or course."""
+        """Enrollments are added and change their state. Whoever moves one calls `enrollments_moved`."""
         if self._indexed == len(self.enrollments):
             return
         self._of_user, self._in_course = {}, {}
@@ -156,6 +161,37 @@ class University:
             self._of_user.setdefault(one.user_id, []).append(one)
             self._in_course.setdefault(one.course_id, []).append(one)
         self._indexed = len(self.enrollments)
+
+    def enrollments_moved(self) -> None:
+        self._indexed = -1
+
+    def end_course(self, course: Course, workflow_state: str) -> None:
+        """Concluded or deleted: the enrollments end with the course, as in Canvas."""
+        course.workflow_state = workflow_state
+        for one in self.enrollments_in(course.id):
+            if workflow_state == "deleted" or one.state in ("active", "invited"):
+                one.state = workflow_state
+
+    def delete_person(self, person: Person) -> None:
+        person.deleted = True
+        for one in self.enrollments_of(person.id):
+            one.state = "deleted"
+
+    def merge(self, leaving: Person, staying: Person) -> None:
+        """One person's enrollments and addresses become another's. Where both have the same role in a section, one
+        enrollment remains, in the better of the two states.
+        """
+        own = {(one.section_id, one.role): one for one in self.enrollments_of(staying.id)}
+        for one in self.enrollments_of(leaving.id):
+            twin = own.get((one.section_id, one.role))
+            if twin is None:
+                one.user_id = staying.id
+            else:
+                twin.state = min(twin.state, one.state, key=ENROLLMENT_STATES.index)
+        self.enrollments_moved()
+        addresses = [leaving.email, *leaving.other_emails]
+        staying.other_emails += [one for one in addresses if one and one != staying.email]
+        self.delete_person(leaving)
 
     def new_id(self) -> int:
         self.next_id += 1

@@ -18,7 +18,6 @@ class Bucket:
     level: float = 0.0
     touched: float = field(default_factory=time.monotonic)
     running: int = 0
-    most_running: int = 0
 
     def leak(self) -> None:
         now = time.monotonic()
@@ -43,7 +42,6 @@ class Throttle:
             return False
         bucket.level = min(bucket.level + UP_FRONT, max(MAXIMUM, self.high_water))
         bucket.running += 1
-        bucket.most_running = max(bucket.most_running, bucket.running)
         return True
 
     def leave(self, bucket: Bucket, cost: float) -> float:

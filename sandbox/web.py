@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 LARGEST_BODY = 1024 * 1024
+LAST_PIECE = 64 * 1024
 COOKIE = "canvas_sandbox_session"
 
 
@@ -68,6 +69,9 @@ class Response:
     # How the server misbehaves on the wire while sending this, and for how long it waits first (see faults.py).
     wire: str = ""
     before: float = 0.0
+    # Called once, when everything but the last piece has been sent. After the last one would be too late: a client
+    # that has it may already have sent its next request, and the two would look parallel.
+    at_end: Callable[[], None] | None = None
 
 
 def json_response(data: Any, status: int = 200, **headers: str) -> Response:
@@ -159,7 +163,14 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _send(self, response: Response) -> None:
+        try:
+            self._write(response)
+        finally:
+            _end(response)
+
+    def _write(self, response: Response) -> None:
         if response.wire == "close":
+            _end(response)
             self.close_connection = True
             self.connection.close()
             return
@@ -172,16 +183,32 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             body = b""
         if response.wire == "drip":
-            self._drip(head, body)
+            self.wfile.write(head)
+            if not self._drip(body[:-1]):
+                return
+            rest = body[-1:]
         else:
-            self.wfile.write(head + body)
+            whole = head + body
+            split = max(0, len(whole) - LAST_PIECE)
+            if split:
+                self.wfile.write(whole[:split])
+            rest = whole[split:]
+        _end(response)
+        self.wfile.write(rest)
         if response.wire == "cut":
             self.close_connection = True
 
-    def _drip(self, head: bytes, body: bytes) -> None:
-        self.wfile.write(head)
+    def _drip(self, body: bytes) -> bool:
+        """False if the server stops meanwhile."""
         for position in range(len(body)):
             self.wfile.write(body[position : position + 1])
             self.wfile.flush()
             if self.server.stopping.wait(0.2):
-                return
+                return False
+        return True
+
+
+def _end(response: Response) -> None:
+    at_end, response.at_end = response.at_end, None
+    if at_end is not None:
+        at_end()

@@ -103,7 +103,7 @@ def course(number: int, *enrollments: tuple[str, str]) -> dict[str, Any]:
 
 def listed(canvas: Any, *, active: list[dict[str, Any]], default: list[dict[str, Any]]) -> None:
     for rows, state in ((active, "enrollment_state=active&"), (default, "")):
-        include = "include[]=term&include[]=total_students&" if state else ""
+        include = "include[]=term&include[]=total_students&" if state else "include[]=term&"
         canvas.get(f"{API}/users/7/courses?{include}{state}per_page=100", json=rows)
 
 

@@ -187,7 +187,7 @@ BASIC = {"WWW-Authenticate": "Canvas OAuth 2.0"}
         pytest.param(
             400, "invalid_scope", "A requested scope is invalid", errors.InvalidScope, id="invalid-scope"
         ),
-        pytest.param(400, "invalid_grant", "something new", errors.OAuthRefused, id="unknown-reason"),
+        pytest.param(400, "invalid_grant", "something new", errors.CodeExpired, id="unknown-reason"),
         pytest.param(400, "", "", errors.OAuthRefused, id="no-reason"),
         pytest.param(500, "server_error", "", errors.ServerFault, id="server-fault"),
     ],
@@ -224,12 +224,28 @@ def test_token_error_when_canvas_says_something_else(canvas, transport, status, 
     assert type(raised.value) is kind
 
 
-def test_older_canvas_that_redirects_our_server_to_itself_is_not_followed(canvas, transport):
-    location = f"{KEY.redirect_uri}?error=invalid_grant"
+@pytest.mark.parametrize(
+    ("location", "kind"),
+    [
+        (f"{KEY.redirect_uri}?error=invalid_grant&error_description=x", errors.CodeExpired),
+        (f"{KEY.redirect_uri}?error=invalid_client&error_description=invalid+client", errors.WrongSecret),
+        (KEY.redirect_uri, errors.OAuthRefused),
+        ("https://elsewhere.example/?error=invalid_grant", errors.UnexpectedRedirect),
+    ],
+)
+def test_older_canvas_that_redirects_our_server_to_itself_is_read_and_not_followed(
+    location, kind, canvas, transport
+):
     canvas.post(TOKEN_URL, status=302, headers={"Location": location})
-    with pytest.raises(errors.UnexpectedRedirect):
+    with pytest.raises(kind):
         oauth.exchange_code(transport, KEY, "code")
     assert len(canvas.calls) == 1
+
+
+def test_whatever_the_words_a_refused_renewal_means_that_the_refresh_token_is_gone(canvas, transport):
+    canvas.post(TOKEN_URL, json={"error": "invalid_grant", "error_description": "something new"}, status=400)
+    with pytest.raises(errors.RefreshTokenGone):
+        oauth.refresh(transport, KEY, "refresh")
 
 
 def test_refusal_that_quotes_the_secret_does_not_spread_it(canvas, transport):

@@ -112,6 +112,20 @@ def test_body_of_a_redirect_is_not_read():
         server.transport().send("GET", "/x")
 
 
+def test_dripping_headers_are_cut_at_the_deadline():
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        over.wait(5)
+
+    with serving(drip) as server:
+        with pytest.raises(errors.TimedOut) as raised:
+            server.transport(total_timeout=30, clock=seconds(31)).send("GET", "/x")
+        over.set()
+    assert raised.value.detail == "the answer came too slowly"
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_dripping_answer_is_cut_at_the_deadline(chunked):
     over = threading.Event()

@@ -7,14 +7,17 @@ import datetime
 import pytest
 import responses
 import time_machine
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from canvas import errors, oauth
 from canvas.errors import CanvasError, Unavailable
 from configurations import authorization, changes
 from configurations.authorization import complete_authorization, redirect_uri, start_authorization
+from configurations.connection import run_test
 from configurations.models import ApiConfiguration, Authorization, AuthorizationAttempt, ConnectionEvent
-from configurations.situations import RenewalJustFailed
+from configurations.situations import ConfigurationChanged, RenewalJustFailed
 from configurations.status import status_of
 from configurations.tasks import forget_stale_attempts
 from tests.support.consent import SESSION, authorize, consent
@@ -244,7 +247,7 @@ def test_attempts_are_forgotten_after_their_time(started):
 def test_disconnect_revokes_at_canvas_and_forgets(configuration, sandbox, admin):
     authorize(configuration, sandbox, admin)
 
-    assert authorization.disconnect(configuration, user=admin)
+    assert authorization.disconnect(configuration, user=admin).confirmed
 
     assert sandbox.state()["tokens"] == 0
     assert not Authorization.objects.exists()
@@ -256,7 +259,7 @@ def test_disconnect_renews_an_expired_token_to_be_allowed_to_revoke_it(configura
     sandbox.advance_clock(3700)
     Authorization.objects.update(expires_at=timezone.now())
 
-    assert authorization.disconnect(configuration, user=admin)
+    assert authorization.disconnect(configuration, user=admin).confirmed
     assert sandbox.state()["tokens"] == 0
 
 
@@ -265,7 +268,7 @@ def test_disconnect_forgets_even_if_canvas_is_away(fault, configuration, sandbox
     authorize(configuration, sandbox, admin)
     sandbox.faults(**fault)
 
-    assert not authorization.disconnect(configuration, user=admin)
+    assert not authorization.disconnect(configuration, user=admin).confirmed
 
     assert not Authorization.objects.exists()
     assert last_event() == (Kind.DISCONNECTED, "Canvas did not confirm; the tokens are forgotten here.")
@@ -275,7 +278,7 @@ def test_disconnecting_what_canvas_has_forgotten_already_is_confirmed(configurat
     authorize(configuration, sandbox, admin)
     sandbox.faults(forget_tokens=1)
 
-    assert authorization.disconnect(configuration, user=admin)
+    assert authorization.disconnect(configuration, user=admin).confirmed
 
 
 @pytest.mark.parametrize(("field", "value"), [("base_url", "https://other.example.edu"), ("client_id", "99")])
@@ -283,7 +286,7 @@ def test_another_canvas_or_key_never_gets_the_old_tokens(field, value, configura
     authorize(configuration, sandbox, admin)
     setattr(configuration, field, value)
 
-    changes.save_configuration(configuration, user=admin)
+    assert changes.save_configuration(configuration, changed=[field], user=admin)
 
     assert not Authorization.objects.exists()
     assert sandbox.state()["tokens"] == 0
@@ -301,7 +304,7 @@ def test_a_corrected_secret_brings_the_authorization_back(configuration, sandbox
     assert status_of(configuration).label == "Authorization lost"
 
     configuration.client_secret = "regenerated"
-    changes.save_configuration(configuration, user=admin)
+    changes.save_configuration(configuration, changed=["client_secret"], user=admin)
 
     assert status_of(ApiConfiguration.objects.get()).label == "Authorized"
     assert authorization.StoredTokens(configuration).renew(Authorization.objects.get().access_token)
@@ -345,3 +348,159 @@ def test_a_non_administrator_is_noticed_right_after_authorizing(client, sandbox,
     assert "may not list the institution&#x27;s people" in page
     configuration.refresh_from_db()
     assert status_of(configuration).label == "Authorized, not as an administrator"
+
+
+# --- While somebody else changes the configuration ----------------------------------------------------------
+def test_a_client_in_use_never_takes_a_token_to_another_canvas(configuration, sandbox, admin):
+    """It was opened for one Canvas; meanwhile the configuration is given another, and authorized there."""
+    authorize(configuration, sandbox, admin)
+    tokens = authorization.StoredTokens(configuration)
+    held = authorization.HeldTokens(ApiConfiguration.objects.get())
+    assert tokens.current() == held.current()
+
+    ApiConfiguration.objects.update(base_url="https://other.example.edu")
+
+    with pytest.raises(ConfigurationChanged):
+        tokens.current()
+    with pytest.raises(ConfigurationChanged):
+        held.renew(Authorization.objects.get().access_token)
+
+
+def test_tokens_of_a_canvas_that_is_no_longer_configured_are_not_stored(
+    configuration, sandbox, admin, monkeypatch
+):
+    """The domain is changed while the code is being exchanged."""
+    exchange = oauth.exchange_code
+
+    def meanwhile(*arguments, **options):
+        grant = exchange(*arguments, **options)
+        ApiConfiguration.objects.update(base_url="https://other.example.edu")
+        return grant
+
+    monkeypatch.setattr(oauth, "exchange_code", meanwhile)
+    address = authorization.start_authorization(configuration, user=admin, session_key=SESSION)
+
+    completion = authorization.complete_authorization(consent(sandbox, address), user=admin, session_key=SESSION)
+
+    assert completion.code == "configuration_changed"
+    assert not Authorization.objects.exists()
+    assert sandbox.state()["tokens"] == 0
+
+
+def test_a_slow_refusal_does_not_end_a_newer_authorization(configuration, sandbox, admin):
+    authorize(configuration, sandbox, admin)
+    slow = authorization.StoredTokens(configuration)
+    slow.current()
+    authorization.disconnect(configuration, user=admin)
+    authorize(configuration, sandbox, admin)
+
+    slow.lose(errors.ScopesInsufficient())
+
+    assert status_of(ApiConfiguration.objects.get()).label == "Authorized"
+
+
+def test_two_people_who_change_different_things_both_succeed(configuration, admin):
+    mine, theirs = ApiConfiguration.objects.get(), ApiConfiguration.objects.get()
+    theirs.client_secret = "a-newer-secret-0123456789"
+    changes.save_configuration(theirs, changed=["client_secret"], user=admin)
+
+    mine.name = "Renamed"
+    changes.save_configuration(mine, changed=["name"], user=admin)
+
+    saved = ApiConfiguration.objects.get()
+    assert (saved.name, saved.client_secret) == ("Renamed", "a-newer-secret-0123456789")
+
+
+def test_disabling_changes_nothing_else_however_old_the_page_is(configuration, sandbox, admin):
+    authorize(configuration, sandbox, admin)
+    stale = ApiConfiguration.objects.get()
+    ApiConfiguration.objects.update(account_id="7")
+
+    changes.set_enabled([stale], False, user=admin)
+
+    saved = ApiConfiguration.objects.get()
+    assert (saved.enabled, saved.account_id) == (False, "7")
+    assert Authorization.objects.exists()
+
+
+def test_the_same_secret_entered_again_is_tried_again(configuration, sandbox, admin):
+    """A renewal with the old secret was under way while the right one was saved."""
+    authorize(configuration, sandbox, admin)
+    authorization.mark_lost(Authorization.objects.get(), errors.WrongSecret())
+
+    changes.save_configuration(configuration, changed=["client_secret"], user=admin)
+
+    assert status_of(ApiConfiguration.objects.get()).label == "Authorized"
+
+
+def test_a_secret_that_was_replaced_during_a_renewal_is_not_blamed(configuration, sandbox, admin, monkeypatch):
+    authorize(configuration, sandbox, admin)
+    sandbox.update_key(configuration.client_id, secret="regenerated")
+    renew = oauth.refresh
+
+    def meanwhile(*arguments):
+        ApiConfiguration.objects.update(client_secret="regenerated")
+        return renew(*arguments)
+
+    monkeypatch.setattr(oauth, "refresh", meanwhile)
+    with pytest.raises(RenewalJustFailed):
+        authorization.StoredTokens(configuration).renew(Authorization.objects.get().access_token)
+
+    assert status_of(ApiConfiguration.objects.get()).label == "Authorized"
+
+
+def test_nothing_is_revoked_by_a_change_that_is_rolled_back(configuration, sandbox, admin):
+    authorize(configuration, sandbox, admin)
+    configuration.client_id = "99"
+
+    with transaction.atomic():
+        changes.save_configuration(configuration, changed=["client_id"], user=admin)
+        transaction.set_rollback(True)
+
+    assert sandbox.state()["tokens"] == 1
+    assert status_of(ApiConfiguration.objects.get()).label == "Authorized"
+
+
+def test_authorizing_as_another_canvas_user_revokes_the_tokens_of_the_one_before(configuration, sandbox, admin):
+    sandbox.reset("demo")
+    key = sandbox.create_key(redirect_uris=[authorization.redirect_uri()], on=True)
+    ApiConfiguration.objects.update(client_id=key["id"], client_secret=key["secret"])
+    configuration.refresh_from_db()
+    authorize(configuration, sandbox, admin)
+
+    authorize(configuration, sandbox, admin, login="blind-admin@demo.example")
+
+    assert sandbox.state()["tokens"] == 1
+
+
+def test_accepting_in_canvas_after_the_configuration_was_disabled_stores_nothing(configuration, sandbox, admin):
+    address = authorization.start_authorization(configuration, user=admin, session_key=SESSION)
+    parameters = consent(sandbox, address)
+    ApiConfiguration.objects.update(enabled=False)
+    sandbox.clear_log()
+
+    completion = authorization.complete_authorization(parameters, user=admin, session_key=SESSION)
+
+    assert completion.code == "configuration_disabled"
+    assert sandbox.log() == []
+
+
+@pytest.mark.parametrize("error", ["server_error", "unauthorized_client", "<b>anything</b>"])
+def test_an_invented_error_without_state_does_not_enter_the_history(error, configuration, admin):
+    authorization.start_authorization(configuration, user=admin, session_key=SESSION)
+
+    completion = authorization.complete_authorization(
+        {"error": error, "error_description": "Call 555-0100"}, user=admin, session_key=SESSION
+    )
+
+    assert not completion.ok
+    assert not ConnectionEvent.objects.exists()
+
+
+def test_a_passed_test_takes_the_warning_about_the_canvas_user_back(configuration, sandbox, admin):
+    authorize(configuration, sandbox, admin)
+    authorization.note_limitation(Authorization.objects.get(), "May not list people.")
+
+    run_test(configuration, "instructor@demo.example")
+
+    assert status_of(ApiConfiguration.objects.get()).label == "Authorized"

@@ -3,20 +3,24 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from cryptography.fernet import InvalidToken
 from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
+from django.urls import reverse
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from configurations.encryption import EncryptedTextField
+from configurations.encryption import EncryptedTextField, Unreadable
 from configurations.models import ApiConfiguration
 from configurations.rotation import BATCH, encrypted_fields, rotate_keys
+from configurations.situations import SecretUnreadable
+from configurations.status import status_of
+from configurations.transports import key_of
 
 pytestmark = pytest.mark.django_db
+CHANGELIST = "admin:configurations_apiconfiguration_changelist"
 OLD, NEW = "old-key-old-key-old-key-old-key-old-key", "new-key-new-key-new-key-new-key-new-key"
 
 
@@ -114,13 +118,43 @@ def test_searching_for_a_secret_is_refused():
         ApiConfiguration.objects.filter(client_secret="secret-of-the-key").first()
 
 
-def test_a_value_under_an_unknown_key_is_an_error_and_not_garbage(use_keys):
+def test_a_value_under_an_unknown_key_leads_nowhere_and_is_not_overwritten(use_keys):
     use_keys(OLD)
     make()
     use_keys(NEW)
 
-    with pytest.raises(InvalidToken):
-        ApiConfiguration.objects.get()
+    unreadable = ApiConfiguration.objects.get()
+
+    assert isinstance(unreadable.client_secret, Unreadable)
+    assert status_of(unreadable).label == "Secret unreadable"
+    with pytest.raises(SecretUnreadable):
+        key_of(unreadable, "https://echo-lms.example.edu/lms/api/oauth2/complete")
+    with pytest.raises(FieldError), transaction.atomic():
+        unreadable.save()
+    use_keys(NEW, OLD)
+    assert ApiConfiguration.objects.get().client_secret == "secret-of-the-key"
+
+
+def test_what_cannot_be_read_can_be_seen_and_entered_again(use_keys, client, admin):
+    use_keys(OLD)
+    configuration = make()
+    use_keys(NEW)
+    client.force_login(admin)
+
+    assert "Secret unreadable" in client.get(reverse(CHANGELIST)).content.decode()
+    page = client.get(configuration.get_admin_url()).content.decode()
+    assert "Put the missing key back into FERNET_KEYS" in page
+    form = {
+        "name": "Renamed",
+        "base_url": configuration.base_url,
+        "client_id": "1",
+        "account_id": "self",
+        "enabled": "on",
+        "new_secret": "entered-again-0123456789",
+    }
+    client.post(configuration.get_admin_url(), form)
+
+    assert ApiConfiguration.objects.get().client_secret == "entered-again-0123456789"
 
 
 def test_rotation_makes_everything_readable_without_the_old_key(use_keys):

@@ -154,6 +154,7 @@ CASES = {
         "The Canvas user who authorized is not permitted to do this.",
         "Give that user the permissions to view the list of users and e-mail addresses in Canvas's root account, "
         "or choose Re-authorize and sign in as an administrator.",
+        "Authorized, not as an administrator",
     ),
     "authorizing user may no longer see e-mail addresses": Case(
         admin_becomes(rights=["read_roster", "view_user_logins"]),

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from configurations.authorization import redirect_uri
 from configurations.models import ApiConfiguration, Authorization
+from tests.conftest import PASSWORD
 from tests.support.consent import authorize, consent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -186,6 +187,31 @@ def test_a_canvas_user_without_rights_is_told_in_the_popup_and_in_the_history(
     expect(page.get_by_text("may not list the institution's people").first).to_be_visible(timeout=15_000)
 
 
+def test_signing_in_inside_the_popup_leads_on(at_configuration, sandbox, admin):
+    """The session is over; a sign-in form may not end at another site, so it ends at the configuration."""
+    page = at_configuration
+    page.context.clear_cookies()
+    popup = open_popup(page)
+    popup.get_by_label("Email").fill(admin.email)
+    popup.get_by_label("Password").fill(PASSWORD)
+
+    popup.get_by_role("button", name="Sign in").click()
+
+    popup.get_by_role("link", name="Authorize Sandbox").first.click()
+    expect(popup.get_by_label("Login")).to_be_visible()
+
+
+def test_the_test_window_says_when_its_session_is_over(at_configuration, site, sandbox, configuration):
+    page = at_configuration
+    page.goto(f"{change_page(site, configuration).removesuffix('change/')}test/")
+    page.context.clear_cookies()
+    page.get_by_label("Email").fill("instructor@demo.example")
+
+    page.get_by_role("button", name="Search").click()
+
+    expect(page.get_by_role("button", name="Sign in").or_(page.get_by_text("could not be run"))).to_be_visible()
+
+
 KEY_OFF = "The developer key is switched off."
 MISSING = (
     "The developer key does not allow the scopes that echo_lms needs: "
@@ -276,7 +302,7 @@ AT_THE_TOKEN_ENDPOINT = {
             sandbox.behave_like("older"),
             sandbox.update_key(configuration.client_id, secret="regenerated"),
         ),
-        "The server sent echo_lms on to another address.",
+        "Canvas refused to authorize.",
     ),
     "no token in the answer": (
         lambda sandbox, _: sandbox.faults(null_token=1),

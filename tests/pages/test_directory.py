@@ -46,7 +46,7 @@ def test_refresh_now_shows_its_progress_until_it_is_done(page, site, canvas, adm
 def test_an_instructor_is_found_and_refreshed(page, site, known, admin, sign_in, axe):
     sign_in(page, admin)
     page.goto(f"{site}/admin/directory/lmsinstructor/")
-    page.get_by_role("textbox").fill("ira")
+    page.get_by_label("Name, e-mail address").fill("ira")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name="Ira Instructor").click()
     expect(page.get_by_role("heading", name="Courses (2)")).to_be_visible()

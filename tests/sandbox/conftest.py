@@ -66,9 +66,9 @@ class Caller:
     def renew(self) -> requests.Response:
         return self.at_token_endpoint(grant_type="refresh_token", refresh_token=self.refresh_token)
 
-    def get(self, path: str, *, strings: bool = False, **query: str) -> requests.Response:
+    def get(self, path: str, *, strings: bool = False, **query: str | list[str]) -> requests.Response:
         accept = "application/json+canvas-string-ids, application/json" if strings else "application/json"
-        parameters = [(name.replace("__", "[]"), value) for name, value in query.items()]
+        parameters = {name.replace("__", "[]"): value for name, value in query.items()}
         headers = {"Authorization": f"Bearer {self.token}", "Accept": accept}
         address = path if path.startswith("http") else f"{self.sandbox.url}/api/v1/{path}"
         return self.http.get(address, params=parameters, headers=headers, timeout=10, allow_redirects=False)

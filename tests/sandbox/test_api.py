@@ -169,6 +169,80 @@ def test_enrollments_of_a_course(one):
     assert "email" not in everybody[0]["user"]
 
 
+STATES = ("active", "invited", "creation_pending", "inactive", "completed", "rejected", "deleted")
+
+
+@pytest.fixture
+def drama(one):
+    """A course with somebody in every state, and who that is."""
+    course = one.sandbox.edit(course={"name": "Drama on Ice", "code": "DRA9"})["course"]["id"]
+    people = {}
+    for state in STATES:
+        person = one.sandbox.edit(person={"name": f"Somebody {state}", "email": f"{state}@demo.example"})["person"]
+        one.sandbox.edit(enrollment={"user_id": person["id"], "course_id": course, "kind": "ta", "state": state})
+        people[state] = person["id"]
+    return course, people
+
+
+def states(answer):
+    assert answer.status_code == 200, answer.text
+    return {row["enrollment_state"] for row in answer.json()}
+
+
+def test_every_stored_state_can_be_asked_for(one, drama):
+    course, people = drama
+    path = f"courses/{course}/enrollments"
+
+    for state in STATES:
+        assert states(one.get(path, state__=state)) == {state}
+        found = one.get(path, state__=list(STATES), user_id=str(people[state]), strings=True).json()
+        assert [(row["user_id"], row["enrollment_state"]) for row in found] == [(str(people[state]), state)]
+
+
+def test_without_a_state_past_ones_are_left_out_and_of_one_user_more(one, drama):
+    course, people = drama
+    path = f"courses/{course}/enrollments"
+
+    assert states(one.get(path)) == {"active", "invited", "creation_pending", "inactive"}
+    assert [state for state in STATES if states(one.get(path, user_id=str(people[state])))] == [
+        "active",
+        "invited",
+    ]
+
+
+def test_types_of_enrollments_and_roles_that_go_before(one, drama):
+    path = f"courses/{drama[0]}/enrollments"
+
+    assert len(one.get(path, type__=["TeacherEnrollment", "TaEnrollment"]).json()) == 4
+    assert one.get(path, type__="TeacherEnrollment").json() == []
+    assert len(one.get(path, type__="TeacherEnrollment", role__="TaEnrollment").json()) == 4
+    assert one.get(path, role__="Gremlin").status_code == 400
+
+
+def test_a_deleted_course_and_a_deleted_person_are_not_found(one, drama):
+    course, people = drama
+    one.sandbox.edit(course={"id": course, "workflow_state": "deleted"})
+    one.sandbox.edit(person={"id": people["active"], "deleted": True})
+
+    assert one.get(f"courses/{course}/enrollments").status_code == 404
+    assert one.get(f"users/{people['active']}/courses").status_code == 404
+    assert one.get(f"users/{people['invited']}/courses").status_code == 200
+
+
+def test_nobody_of_that_number_has_no_enrollments_to_list(one, drama):
+    assert one.get(f"courses/{drama[0]}/enrollments", user_id="999999").status_code == 404
+
+
+def test_who_may_list_a_course_and_who_may_see_only_themselves(caller, one, drama):
+    path = f"courses/{drama[0]}/enrollments"
+    active = caller().authorize(login="active@demo.example")
+    former = caller().authorize(login="deleted@demo.example")
+
+    assert len(active.get(path).json()) == 4
+    assert former.get(path).status_code == 403
+    assert states(former.get(path, user_id="self", state__="deleted")) == {"deleted"}
+
+
 # --- §6 -------------------------------------------------------------------------------------------------
 def test_courses_are_numbered_pages_with_a_last_one(one):
     first = one.get(f"users/{INSTRUCTOR}/courses", per_page="2", enrollment_state="active")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -181,3 +184,75 @@ def test_the_same_page_again_is_the_same_page(one, university):
     answer = look_up(one)
 
     assert answer.links["next"]["url"] == answer.request.url
+
+
+# --- The request log ------------------------------------------------------------------------------------
+def overlapping(log):
+    """The most requests that were under way at one moment, by when they came and ended."""
+    moments = sorted([(line["at"], 1) for line in log] + [(line["ended"], -1) for line in log])
+    return max(itertools.accumulate(step for _, step in moments))
+
+
+def test_the_log_says_when_a_request_came_and_when_its_answer_was_complete(one, university):
+    university.clear_log()
+    university.faults(latency=300, times=1)
+    before = time.time()
+    look_up(one)
+    requests.get(f"{university.url}/api/v1/users/self/courses", timeout=10)
+
+    slow, anonymous = university.log()
+    assert before <= slow["at"] < before + 0.25
+    assert slow["ended"] - slow["at"] >= 0.3
+    assert (slow["authorization"], anonymous["authorization"]) == (True, False)
+
+
+def test_an_answer_that_drips_is_under_way_until_its_last_byte(one, university):
+    university.faults(empty=1, drip=1, times=1)
+    university.clear_log()
+    look_up(one)
+
+    (line,) = university.log()
+    assert line["ended"] - line["at"] >= 0.2
+
+
+@pytest.mark.parametrize("kind", ["close", "cut", "huge"])
+def test_an_answer_that_goes_wrong_ends_too(one, university, kind):
+    university.faults(**{kind: 1, "times": 1})
+    university.clear_log()
+    with contextlib.suppress(requests.RequestException):
+        look_up(one)
+    look_up(one)
+
+    assert [line["ended"] >= line["at"] for line in university.log()] == [True, True]
+    assert university.most_parallel() == 1
+
+
+def test_requests_one_after_another_are_never_parallel(one, university):
+    university.clear_log()
+    for _ in range(100):
+        look_up(one)
+
+    assert university.most_parallel() == 1
+
+
+def test_requests_with_different_tokens_and_refused_ones_are_parallel_too(caller, university):
+    callers = [caller().authorize(), caller().authorize()]
+    university.faults(latency=500)
+    university.faults(throttle=429, path="/api/v1/accounts", times=1)
+    university.clear_log()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(look_up, callers))
+
+    assert university.most_parallel() == overlapping(university.log()) == 2
+
+
+def test_what_is_under_way_when_the_log_is_cleared_is_counted(one, university):
+    university.faults(latency=600)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(look_up, one)
+        time.sleep(0.2)
+        university.clear_log()
+        second = pool.submit(look_up, one)
+        assert (first.result().status_code, second.result().status_code) == (200, 200)
+
+    assert university.most_parallel() == 2
