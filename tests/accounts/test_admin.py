@@ -62,7 +62,13 @@ def test_admin_sign_in_refuses_to_lead_to_another_site(as_admin, client, target)
 
 def test_admin_shows_only_what_administrators_work_with(as_admin):
     names = {model._meta.label for model in django_admin.site._registry}
-    assert names == {"accounts.User", "configurations.ApiConfiguration", "configurations.ConnectionEvent"}
+    directory = {"Directory", "LmsInstructor", "LmsCourse", "RefreshRun"}
+    assert names == {
+        "accounts.User",
+        "configurations.ApiConfiguration",
+        "configurations.ConnectionEvent",
+        *(f"directory.{name}" for name in directory),
+    }
 
 
 # --- People -----------------------------------------------------------------------------------------------

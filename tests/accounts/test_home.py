@@ -36,7 +36,11 @@ def navigation(response: HttpResponse) -> list[str]:
 @pytest.mark.parametrize(
     ("who", "cards", "links"),
     [
-        ("admin", ["LMS API configurations", "People", "Profile"], ["Home", "LMS API configurations", "People"]),
+        (
+            "admin",
+            ["LMS API configurations", "LMS directory", "People", "Profile"],
+            ["Home", "LMS API configurations", "LMS directory", "People"],
+        ),
         ("scheduler", ["Schedules", "Profile"], ["Home"]),
         ("instructor", ["Viewing analytics", "Profile"], ["Home"]),
         ("outsider", ["You have no role yet"], ["Home"]),
