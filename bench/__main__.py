@@ -7,7 +7,6 @@ import importlib
 import json
 import logging
 import os
-import platform
 from pathlib import Path
 
 import django
@@ -38,8 +37,7 @@ def measure(name: str, *, quick: bool) -> None:
     """Each prints what it found; what it returns is kept."""
     found = importlib.import_module(f"bench.{name}").measurements(quick=quick)
     if not quick:
-        kept = {"python": platform.python_version()} | found
-        (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+        (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

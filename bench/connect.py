@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Iterator
 from dataclasses import asdict
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ def measurements(*, quick: bool) -> dict[str, object]:
         ratios = [_look_up(configuration, sandbox, rounds), _token(configuration, rounds), _secrets(rounds)]
     for ratio in ratios:
         print(ratio)
-    return {"measurements": [asdict(ratio) for ratio in ratios]}
+    return {"python": platform.python_version(), "measurements": [asdict(ratio) for ratio in ratios]}
 
 
 @contextlib.contextmanager

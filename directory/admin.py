@@ -130,18 +130,19 @@ class DirectoryAdmin(admin.ModelAdmin[Directory]):
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The state as a piece of the page, which asks for it again while a run is under way."""
-        directory = self._get(request, pk)
-        context = {"directory": directory, "freshness": freshness_of(directory)}
-        return TemplateResponse(request, "admin/directory/_progress.html", context)
+        context = self._shown(self._get(request, pk)) | {"out_of_band": True}
+        return TemplateResponse(request, "admin/directory/_state.html", context)
+
+    def _shown(self, directory: Directory) -> dict[str, Any]:
+        runs = directory.configuration.refresh_runs.select_related("requested_by")[:RUNS_SHOWN]
+        return {"directory": directory, "freshness": freshness_of(directory), "runs": runs}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         directory = kwargs["obj"]
-        runs = directory.configuration.refresh_runs.select_related("requested_by")[:RUNS_SHOWN]
         title = f"Directory of {directory.configuration}"
-        context |= {"directory": directory, "freshness": freshness_of(directory), "runs": runs}
-        context |= {"title": title, "subtitle": None}
+        context |= self._shown(directory) | {"title": title, "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
 

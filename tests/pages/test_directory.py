@@ -41,6 +41,7 @@ def test_refresh_now_shows_its_progress_until_it_is_done(page, site, canvas, adm
     expect(page.get_by_text("Fresh", exact=True)).to_be_visible(timeout=15_000)
     expect(page.get_by_role("link", name="1 instructor")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.get_by_role("cell", name="Complete")).to_be_visible()
 
 
 def test_an_instructor_is_found_and_refreshed(page, site, known, admin, sign_in, axe):
