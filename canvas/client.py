@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode, urljoin
 from requests.utils import parse_header_links
 
 from . import errors
-from .throttle import LocalThrottle, Outcome, Throttle, remaining_of
+from .throttle import LocalThrottle, Outcome, Throttle, cost_of, remaining_of
 from .transport import Answer, Transport
 
 ACCEPT = "application/json+canvas-string-ids, application/json"
@@ -120,10 +120,10 @@ class Client:
 
 
 def _outcome(answer: Answer, error: errors.CanvasError | None) -> Outcome:
-    remaining = remaining_of(answer.headers)
+    remaining, cost = remaining_of(answer.headers), cost_of(answer.headers)
     if isinstance(error, errors.Throttled):
-        return Outcome(remaining, throttled=True, retry_after=error.retry_after)
-    return Outcome(remaining)
+        return Outcome(remaining, cost, throttled=True, retry_after=error.retry_after)
+    return Outcome(remaining, cost)
 
 
 def error_of(answer: Answer) -> errors.CanvasError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -25,9 +26,10 @@ PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a request ended. Without a word about it from Canvas, `remaining` is None."""
+    """How a request ended. Without a word about it from Canvas, `remaining` is None and `cost` 0."""
 
     remaining: float | None = None
+    cost: float = 0.0
     throttled: bool = False
     retry_after: float | None = None
 
@@ -89,9 +91,19 @@ class LocalThrottle:
         self._slots.release()
 
 
+def cost_of(headers: Mapping[str, str]) -> float:
+    """`X-Request-Cost`: what the request took from the budget; 0 if Canvas does not say."""
+    try:
+        cost = float(headers["X-Request-Cost"])
+    except (KeyError, ValueError):
+        return 0.0
+    return cost if math.isfinite(cost) else 0.0
+
+
 def remaining_of(headers: Mapping[str, str]) -> float | None:
     """`X-Rate-Limit-Remaining`, which can be negative; None if Canvas does not say."""
     try:
-        return float(headers["X-Rate-Limit-Remaining"])
+        remaining = float(headers["X-Rate-Limit-Remaining"])
     except (KeyError, ValueError):
         return None
+    return remaining if math.isfinite(remaining) else None

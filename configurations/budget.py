@@ -43,7 +43,8 @@ return '0'
 """
 )
 # After an answer. ARGV: ticket, what remains of Canvas's budget ('' if it did not say), how many may run in
-# parallel, what each holds while it runs, the reserve, how fast the budget comes back, the longest pause.
+# parallel, what each takes, the reserve, how fast the budget comes back, the longest pause. A request holds a
+# fixed part of the budget while it runs; one that costs more than that needs as much room.
 _ANSWERED = (
     _NOW
     + """
@@ -146,7 +147,8 @@ class SharedThrottle:
             _run(_BE_QUIET, self._keys, outcome.back_off(strikes))
             return
         remaining = "" if outcome.remaining is None else outcome.remaining
-        budget = (self._parallel, UP_FRONT, LOW_REMAINING, OUTFLOW, LONGEST_PAUSE)
+        each = max(UP_FRONT, outcome.cost)
+        budget = (self._parallel, each, LOW_REMAINING, OUTFLOW, LONGEST_PAUSE)
         _run(_ANSWERED, self._keys, ticket, remaining, *budget)
 
 

@@ -166,9 +166,9 @@ def test_a_request_that_hangs_counts_as_throttled(canvas, client, throttle):
 
 def test_throttle_is_told_of_every_answer(canvas, client, throttle):
     canvas.get(URL, **(SLOW_DOWN | {"headers": {"Retry-After": "7"}}))
-    canvas.get(URL, json=[], headers={"x-rate-limit-remaining": "-3.5"})
+    canvas.get(URL, json=[], headers={"x-rate-limit-remaining": "-3.5", "x-request-cost": "1.25"})
     client.get_json("/api/v1/things")
-    assert throttle.outcomes == [Outcome(None, throttled=True, retry_after=7.0), Outcome(-3.5)]
+    assert throttle.outcomes == [Outcome(None, throttled=True, retry_after=7.0), Outcome(-3.5, 1.25)]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,10 @@ def test_local_throttle_slows_down_when_little_remains():
     assert slept == [1.0, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
-@pytest.mark.parametrize(("header", "remaining"), [({}, None), ({"X-Rate-Limit-Remaining": "x"}, None)])
+@pytest.mark.parametrize(
+    ("header", "remaining"),
+    [({}, None), ({"X-Rate-Limit-Remaining": "x"}, None), ({"X-Rate-Limit-Remaining": "nan"}, None)],
+)
 def test_remaining_of_is_none_if_canvas_does_not_say(header, remaining):
     assert remaining_of(header) is remaining
 

@@ -156,6 +156,17 @@ def test_fewer_run_while_little_remains(throttle, remaining, may_run):
     assert running_together(throttle, 8, remaining) == may_run
 
 
+def test_costly_requests_are_given_more_room(throttle):
+    one = throttle(parallel=8)
+    tickets = [one.acquire() for _ in range(8)]
+    for ticket in tickets:
+        one.release(ticket, Outcome(400.0, cost=150.0))
+
+    assert [one.acquire(), one.acquire()]
+    with pytest.raises(BackingOff):
+        one.acquire()
+
+
 def test_the_last_one_pauses_while_nothing_is_left(throttle):
     one = throttle(parallel=1)
     one.release(one.acquire(), Outcome(80.0))
