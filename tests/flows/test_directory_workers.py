@@ -103,6 +103,7 @@ def test_a_restarted_postgresql_loses_nothing(plant):
 
 def test_four_workers_and_a_storm_of_bells_do_one_refresh(plant):
     """As if many beats rang at the same moment; the real one rings once in twenty seconds."""
+    plant.sandbox.faults(latency=120)  # long enough for all four to hear a bell
     plant.workers(4)
     plant.until(plant.finished, rings=8)
     plant.ring(8)
@@ -116,6 +117,7 @@ def test_four_workers_and_a_storm_of_bells_do_one_refresh(plant):
 
 
 def test_every_worker_keeps_the_quiet_that_one_was_asked_for(plant):
+    plant.sandbox.faults(latency=150)  # long enough for both to hear a bell
     plant.sandbox.faults(throttle=429, retry_after=3, path="/api/v1/users", after=90, times=1)
     plant.workers(2)
     plant.until(plant.finished, rings=4)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ class Plant:
         }
         self.children: list[subprocess.Popen[bytes]] = []
         self._log = (folder / "children.log").open("ab")
-        self._bell = Celery(broker=self.redis.url.replace("unix://", "redis+socket://").split("?")[0])
 
     def __enter__(self) -> Plant:
         self.postgres.start()
@@ -54,7 +53,6 @@ class Plant:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-        self._bell.close()
         self.redis.stop()
         self.postgres.stop()
         self._log.close()
@@ -88,7 +86,18 @@ class Plant:
         """So many, all of them ready."""
         for number in range(1, count + 1):
             self.worker(number)
-        self.until(lambda: len(self._bell.control.ping(timeout=1) or ()) == count, rings=0)
+        self.until(lambda: self._answering() == count, rings=0)
+
+    def _answering(self) -> int:
+        with self._celery() as bell:
+            return len(bell.control.ping(timeout=1) or ())
+
+    @contextlib.contextmanager
+    def _celery(self) -> Iterator[Celery]:
+        """With connections of its own, because those from before Redis was killed are dead; not this process's app."""
+        address = self.redis.url.replace("unix://", "redis+socket://").split("?")[0]
+        with Celery(broker=address, set_as_current=False) as app:
+            yield app
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:
         """With everything that it has started, and without a word."""
@@ -98,8 +107,9 @@ class Plant:
     def ring(self, times: int = 1) -> None:
         """What beat does every twenty seconds, or several beats at once. Redis may be away."""
         try:
-            for _ in range(times):
-                self._bell.send_task("directory.tasks.keep_fresh", expires=5, retry=False)
+            with self._celery() as bell:
+                for _ in range(times):
+                    bell.send_task("directory.tasks.keep_fresh", expires=5, retry=False)
         except (OperationalError, redis.RedisError):
             return
 
