@@ -94,7 +94,7 @@ class Plant:
 
     @contextlib.contextmanager
     def _celery(self) -> Iterator[Celery]:
-        """With connections of its own, because those from before Redis was killed are dead; not this process's app."""
+        """With connections of its own: those from before Redis was killed are dead. Not this process's app."""
         address = self.redis.url.replace("unix://", "redis+socket://").split("?")[0]
         with Celery(broker=address, set_as_current=False) as app:
             yield app
