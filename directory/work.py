@@ -172,7 +172,8 @@ class Work:
         with self._canvas.client() as client:
             try:
                 account, assistants = self.configuration.account_id, self.directory.teaching_assistants
-                for page in _chunks(reading.teachers(client, account, assistants=assistants), PAGE):
+                listed = reading.teachers(client, account, assistants=assistants)
+                for page in _one_ahead(_chunks(listed, PAGE)):
                     recording.record_people(self.configuration, page, now)
                     found += len(page)
                     RefreshRun.objects.filter(pk=self.run.pk).update(
@@ -317,6 +318,22 @@ def _chunks(items: Iterator[LmsUser], size: int) -> Iterator[list[LmsUser]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+def _one_ahead(pages: Iterator[list[LmsUser]]) -> Iterator[list[LmsUser]]:
+    """The same pages, each fetched while the one before is being recorded."""
+
+    def fetch() -> list[LmsUser] | None:
+        try:
+            return next(pages, None)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(fetch)
+        while (page := coming.result()) is not None:
+            coming = ahead.submit(fetch)
+            yield page
 
 
 def with_subjects(
