@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
+from echo_lms import heartbeats
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -113,6 +114,12 @@ def names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Iter
 
 def test_every_url_of_the_project_is_in_the_table():
     assert set(names(get_resolver().url_patterns)) == set(TABLE)
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeats() -> None:
+    """Whatever an earlier test made Redis remember of workers: here there are none."""
+    heartbeats.connection().delete(heartbeats.WORKER, heartbeats.BEAT)
 
 
 @pytest.fixture
