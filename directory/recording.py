@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -114,9 +114,10 @@ def record_readings(configuration: ApiConfiguration, readings: Iterable[Reading]
         row for row in instructors if row.refreshed_at is None or row.refreshed_at <= by_id[row.lms_id].read_at
     ]
     believed = [row for row in newer if _believed(row, by_id[row.lms_id])]
-    courses, new = _record_courses(configuration, believed, by_id)
-    touched = _record_teachings(believed, by_id, courses)
-    gone = _mark_courses(touched)
+    known = list(Teaching.objects.filter(instructor__in=believed).order_by("pk"))
+    taught_before = {row.course_id for row in known}
+    courses, new = _record_courses(configuration, [by_id[row.lms_id] for row in believed], taught_before)
+    gone = _mark_gone(_record_teachings(believed, by_id, courses, known))
     for row in newer:
         _record_outcome(row, by_id[row.lms_id])
     _save(newer, _OUTCOME_FIELDS)
@@ -165,34 +166,60 @@ def _record_outcome(row: LmsInstructor, reading: Reading) -> None:
 
 
 def _record_courses(
-    configuration: ApiConfiguration, instructors: Sequence[LmsInstructor], readings: dict[str, Reading]
+    configuration: ApiConfiguration,
+    readings: Iterable[Reading],
+    taught_before: Collection[int],
 ) -> tuple[dict[str, LmsCourse], int]:
     """The courses of the readings by LMS id, and how many of them are new.
 
     Every course that this batch may change is locked, always in the same order, so that two batches with courses
-    in common wait for each other and do not deadlock.
+    in common wait for each other and do not deadlock. All that were found are taught again, if they were gone.
     """
-    found = {taught.course.id: taught.course for row in instructors for taught in readings[row.lms_id].courses}
-    taught_before = Teaching.objects.filter(instructor__in=instructors).values("course")
-    rows = _locked(configuration, Q(lms_id__in=list(found)) | Q(pk__in=taught_before))
+    found = {taught.course.id: taught.course for reading in readings for taught in reading.courses}
+    rows = _locked(configuration, found, taught_before)
+    now = timezone.now()
     changed: list[LmsCourse] = []
     new: list[LmsCourse] = []
+    same: list[int] = []
     for lms_id, course in sorted(found.items()):
         row = rows.setdefault(lms_id, LmsCourse(configuration=configuration, lms_id=lms_id))
-        if _differing(row, _course_values(course)) or not row.pk:
-            (changed if row.pk else new).append(row)
+        differs = _differing(row, _course_values(course)) or row.gone_at is not None
+        row.seen_at, row.gone_at = now, None
+        if not row.pk:
+            new.append(row)
+        elif differs:
+            changed.append(row)
+        else:
+            same.append(row.pk)
     _save(changed, _COURSE_FIELDS)
     _save(new, _COURSE_FIELDS, unique=BY_LMS_ID)
-    LmsCourse.objects.filter(pk__in=[rows[lms_id].pk for lms_id in found]).update(seen_at=timezone.now())
+    LmsCourse.objects.filter(pk__in=same).update(seen_at=now)
     return rows, len(new)
 
 
-def _locked(configuration: ApiConfiguration, which: Q) -> dict[str, LmsCourse]:
+def _locked(
+    configuration: ApiConfiguration, lms_ids: Iterable[str], keys: Collection[int]
+) -> dict[str, LmsCourse]:
+    """By LMS id or by key. The keys are values and not a query: among many courses, a query in an OR would have
+    all of them read.
+    """
+    which = Q(lms_id__in=list(lms_ids)) | Q(pk__in=keys)
     rows = LmsCourse.objects.select_for_update().filter(which, configuration=configuration).order_by("lms_id")
     return {row.lms_id: row for row in rows}
 
 
-_COURSE_FIELDS = ["name", "code", "term_name", "starts_at", "ends_at", "workflow_state", "sis_id", "time_zone"]
+_COURSE_FIELDS = [
+    "name",
+    "code",
+    "term_name",
+    "starts_at",
+    "ends_at",
+    "workflow_state",
+    "sis_id",
+    "time_zone",
+    "seen_at",
+    "gone_at",
+]
 
 
 def _course_values(course: Course) -> dict[str, Any]:
@@ -209,13 +236,12 @@ def _course_values(course: Course) -> dict[str, Any]:
 
 
 def _record_teachings(
-    instructors: Sequence[LmsInstructor], readings: dict[str, Reading], courses: dict[str, LmsCourse]
+    instructors: Sequence[LmsInstructor],
+    readings: dict[str, Reading],
+    courses: dict[str, LmsCourse],
+    known: Sequence[Teaching],
 ) -> set[int]:
-    """Who teaches what, now and no longer; the courses that this may have changed."""
-    known: dict[tuple[int, int], Teaching] = {
-        (row.instructor_id, row.course_id): row
-        for row in Teaching.objects.filter(instructor__in=instructors).order_by("pk")
-    }
+    """Who teaches what, now and no longer; the courses that somebody has left."""
     now = timezone.now()
     wanted: dict[tuple[int, int], str] = {
         (row.pk, courses[taught.course.id].pk): Teaching.Role.ASSISTANT
@@ -224,28 +250,32 @@ def _record_teachings(
         for row in instructors
         for taught in readings[row.lms_id].courses
     }
+    pairs = {(row.instructor_id, row.course_id) for row in known}
     new = [
         Teaching(instructor_id=instructor, course_id=course, role=role, first_seen_at=now)
         for (instructor, course), role in wanted.items()
-        if (instructor, course) not in known
+        if (instructor, course) not in pairs
     ]
     Teaching.objects.bulk_create(new, ignore_conflicts=True, batch_size=BATCH)
     changed = []
-    for pair, row in known.items():
+    left = set()
+    for row in known:
+        pair = (row.instructor_id, row.course_id)
         role, gone_at = wanted.get(pair, row.role), None if pair in wanted else row.gone_at or now
+        if gone_at and not row.gone_at:
+            left.add(row.course_id)
         if (row.role, row.gone_at) != (role, gone_at):
             row.role, row.gone_at = role, gone_at
             changed.append(row)
     _save(changed, ["role", "gone_at"])
-    return {row.course_id for row in [*new, *changed]}
+    return left
 
 
-def _mark_courses(touched: set[int]) -> int:
-    """A course is gone while nobody is known to teach it; how many have just gone."""
+def _mark_gone(left: set[int]) -> int:
+    """A course is gone when nobody is known to teach it any more; how many have just gone."""
     taught = Exists(Teaching.objects.filter(course=OuterRef("pk"), gone_at=None))
-    courses = LmsCourse.objects.filter(pk__in=touched)
-    courses.filter(taught, gone_at__isnull=False).update(gone_at=None)
-    return courses.filter(~taught, gone_at=None).update(gone_at=timezone.now())
+    courses = LmsCourse.objects.filter(~taught, pk__in=left, gone_at=None)
+    return courses.update(gone_at=timezone.now())
 
 
 def mark_unlisted_gone(configuration: ApiConfiguration, listed_at: datetime.datetime) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import sys
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from configurations.authorization import disconnect
@@ -61,6 +64,32 @@ def test_a_course_that_returns_has_its_old_identity(refreshed, university, sandb
 
     assert LmsCourse.objects.get(code=BOTANY, gone_at=None).pk == before
     assert courses_of_person() == TWO
+
+
+def test_courses_are_locked_by_id_and_never_by_a_query_inside_the_query(refreshed, university):
+    """Which would have every course of the configuration read, for each batch of people."""
+    refreshed()
+    university.remove(INSTRUCTOR, BOTANY)
+
+    with CaptureQueriesContext(connection) as captured:
+        refreshed()
+
+    locks = [
+        one["sql"] for one in captured if 'FROM "directory_lmscourse"' in one["sql"] and "FOR UPDATE" in one["sql"]
+    ]
+    by_id = [sql for sql in locks if '"lms_id" IN' in sql]
+    assert by_id
+    assert not any("(SELECT" in sql for sql in by_id)
+
+
+def test_while_a_run_goes_on_threads_take_short_turns_and_afterwards_the_usual_ones(refreshed, canvas):
+    usual, during = sys.getswitchinterval(), []
+    run = runs.start_run(canvas, everything=True)
+
+    Work(run, seconds=60, on_progress=lambda _run: during.append(sys.getswitchinterval())).do()
+
+    assert min(during) < usual
+    assert sys.getswitchinterval() == usual
 
 
 def test_renamed_people_and_courses_keep_their_rows(refreshed, university, sandbox):
