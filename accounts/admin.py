@@ -44,11 +44,11 @@ class PersonAdmin(UserAdmin[User]):
     add_form_template = "admin/accounts/user/add_form.html"
     list_display = ("email", "full_name", "role_names", "is_active", "last_signed_in")
     list_filter = (("groups", RoleFilter), "is_active")
-    search_fields = ("email", "full_name")
+    search_fields = ("email", "full_name", "=external_id")
     ordering = ("email",)
     filter_horizontal = ()
     fieldsets = (
-        (None, {"fields": ("email", "full_name", "time_zone", "password")}),
+        (None, {"fields": ("email", "full_name", "time_zone", "external_id", "password")}),
         ("What this person may do", {"fields": ("is_active", "groups")}),
         ("Record", {"fields": ("last_signed_in", "added")}),
     )

@@ -53,6 +53,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         default=True,
         help_text="While this is off, the person cannot sign in. Their name stays on what they did.",
     )
+    external_id = models.CharField(
+        "external id",
+        max_length=255,
+        blank=True,
+        help_text="The id in another system, if there is one. It is accepted in CSV files in place of ours.",
+    )
     date_joined = models.DateTimeField("added", default=timezone.now, editable=False)
 
     objects = UserManager()
@@ -69,6 +75,12 @@ class User(AbstractBaseUser, PermissionsMixin):
             # With the unique column: no two people whose addresses differ only by case.
             models.CheckConstraint(
                 condition=models.Q(email=Lower(Trim("email"))), name="email_is_trimmed_and_lower_case"
+            ),
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=~models.Q(external_id=""),
+                name="one_user_per_external_id",
+                violation_error_message="Somebody else has this external id already.",
             ),
         ]
 

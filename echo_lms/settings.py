@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "accounts",
     "configurations",
     "directory",
+    "schedules",
     "echo_lms",
 ]
 
@@ -207,6 +208,9 @@ LMS_READ_TIMEOUT: float = env.float("LMS_READ_TIMEOUT", default=15.0)
 LMS_PARALLEL_REQUESTS: int = env.int("LMS_PARALLEL_REQUESTS", default=2)
 LMS_REFRESH_MINUTES: int = env.int("LMS_REFRESH_MINUTES", default=720)
 LMS_CONTACT: str = env.str("LMS_CONTACT", default=SITE_URL)
+
+# --- Schedules --------------------------------------------------------------------------------------
+CAPTURE_MAX_MINUTES: int = env.int("CAPTURE_MAX_MINUTES", default=240)
 
 # --- Background work --------------------------------------------------------------------------------
 # kombu writes a unix socket's address differently from redis-py.

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("accounts", "canvas", "configurations", "echo_lms", "sandbox", "demo", "bench", "tests")
+PRODUCT = ("accounts", "canvas", "configurations", "directory", "schedules", "echo_lms")
+PACKAGES = (*PRODUCT, "sandbox", "demo", "bench", "tests")
 
 
 def python_files() -> list[Path]:

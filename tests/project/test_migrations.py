@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-OURS = ("accounts", "configurations")
+OURS = ("accounts", "configurations", "directory", "schedules")
 
 
 @pytest.mark.django_db(transaction=True)

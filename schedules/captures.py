@@ -1,0 +1,124 @@
+"""One capture alone: cancelled, restored, given another time, room or title. Until its recorder would begin."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from . import conflicts
+from .conflicts import Wanted
+from .models import Capture, CaptureSchedule, Change, Room
+from .models.captures import max_minutes
+from .planning import Times, in_words
+from .scheduling import RoomTaken, TooLate, differences_between, refusing_overlaps, set_times
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+State = Capture.State
+
+
+def _locked(capture: Capture) -> Capture:
+    """The row as it is now, nobody else changing it. Raises TooLate if it has begun."""
+    row = Capture.objects.select_for_update(of=("self",)).with_names().get(pk=capture.pk)
+    if row.has_begun or row.state not in (State.SCHEDULED, State.CANCELLED):
+        raise TooLate("This capture has begun already, so it cannot be changed any more.")
+    return row
+
+
+def cancel_capture(capture: Capture, *, user: User | None, note: str = "") -> Capture:
+    """Leaves one capture out; the room is free again. It can be restored until it would begin. Raises TooLate."""
+    with transaction.atomic():
+        row = _locked(capture)
+        if row.state == State.CANCELLED:
+            return row
+        _save_by_hand(row, state=State.CANCELLED, cancelled_by=user, note=note)
+        action = f"Cancelled{f': {note}' if note else ''}"
+        Change.record(row, action, actor=user, schedule_id=row.schedule_id)
+    return row
+
+
+def restore_capture(capture: Capture, *, user: User | None) -> Capture:
+    """Takes a cancellation back. Raises TooLate, and RoomTaken if somebody else has the room by now."""
+    with refusing_overlaps():
+        row = _locked(capture)
+        if row.state == State.SCHEDULED:
+            return row
+        _refuse_taken(row, Wanted(row.room, times_of(row)), user=user)
+        _save_by_hand(row, state=State.SCHEDULED, cancelled_by=None, note="")
+        Change.record(row, "Restored", actor=user, schedule_id=row.schedule_id)
+    return row
+
+
+def times_of(capture: Capture) -> Times:
+    return Times(
+        capture.starts_at,
+        capture.ends_at,
+        capture.recording_starts_at,
+        capture.recording_ends_at,
+        capture.occupied,
+    )
+
+
+def _refuse_taken(row: Capture, wanted: Wanted, *, user: User | None) -> None:
+    found = conflicts.in_the_way([wanted], user=user, leaving=[row.pk])
+    if found:
+        raise RoomTaken({row.rule_date: found[0]})
+
+
+def _save_by_hand(row: Capture, **fields: object) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.edited, row.sequence, row.changed_at = True, row.sequence + 1, timezone.now()
+    row.save(update_fields=[*fields, "edited", "sequence", "changed_at"])
+
+
+def change_capture(
+    capture: Capture,
+    *,
+    title: str,
+    room: Room,
+    starts_at: datetime.datetime,
+    duration: datetime.timedelta,
+    user: User | None,
+) -> Capture:
+    """Gives one capture another title, room or time. Raises TooLate, RoomTaken, ValidationError."""
+    if not 1 <= duration.total_seconds() / 60 <= max_minutes():
+        limit = in_words(max_minutes())
+        raise ValidationError({"duration_minutes": f"A capture lasts from 1 minute to {limit}."})
+    with refusing_overlaps():
+        row = _locked(capture)
+        before = _shown(row)
+        lead, tail = _margins(row.schedule, room)
+        times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
+        if times.recording_starts_at <= timezone.now():
+            raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
+        if row.state == State.SCHEDULED:
+            _refuse_taken(row, Wanted(room, times), user=user)
+        set_times(row, times)
+        row.room, row.title = room, title
+        fields = ("starts_at", "ends_at", "recording_starts_at", "recording_ends_at", "occupied", "room", "title")
+        differences = differences_between(before, _shown(row))
+        if differences:
+            _save_by_hand(row, **{name: getattr(row, name) for name in fields})
+            Change.record(row, "Changed", actor=user, schedule_id=row.schedule_id, differences=differences)
+    return row
+
+
+def _margins(schedule: CaptureSchedule, room: Room) -> tuple[int, int]:
+    lead = room.lead if schedule.lead_seconds is None else schedule.lead_seconds
+    tail = room.tail if schedule.tail_seconds is None else schedule.tail_seconds
+    return lead, tail
+
+
+def _shown(capture: Capture) -> list[tuple[str, str]]:
+    zone = capture.room.building.campus.time_zone
+    return [
+        ("Title", capture.title),
+        ("Room", capture.room.place),
+        ("Time", f"{capture.local_start:%-d %b %Y, %H:%M}–{capture.local_end:%H:%M} ({zone})"),
+    ]
