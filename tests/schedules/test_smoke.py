@@ -30,7 +30,7 @@ def test_all(scheduler):
     assert len(effect.moved) == 3
     assert len(effect.kept) == 1
     scheduling.cut_short(made, MONDAY, user=scheduler)
-    assert timetable.starts(made)[:2] == ["2045-10-02 09:00", "2045-10-09 09:00"]
+    assert timetable.starts(made) == ["2045-10-02 09:00"]
     order = linking.Order(
         linking.NewSection("X1", "X", term=timetable.term()),
         schedule=timetable.draft(),
