@@ -60,17 +60,17 @@ def in_the_way(
     pairs = _overlapping(wanted)
     keys = {key for _, key in pairs} - set(leaving)
     captures = Capture.objects.with_names().in_bulk(list(keys)) if keys else {}
-    visible = _visible(keys, user)
+    seen = visible_keys(keys, user)
     found: dict[int, list[Clash]] = defaultdict(list)
     for position, key in pairs:
         if key in captures:
-            found[position].append(Clash(captures[key], hidden=key not in visible))
+            found[position].append(Clash(captures[key], hidden=key not in seen))
     for clashes in found.values():
         clashes.sort(key=lambda one: one.capture.starts_at)
     return dict(found)
 
 
-def _visible(keys: Collection[int], user: User | None) -> set[int]:
+def visible_keys(keys: Collection[int], user: User | None) -> set[int]:
     if user is None or not keys:
         return set(keys)
     return set(Capture.objects.visible_to(user).filter(pk__in=keys).values_list("pk", flat=True))
@@ -142,13 +142,13 @@ def elsewhere(
         .order_by("starts_at")
     )
     found = list(captures)
-    visible = _visible([one.pk for one in found], user)
+    seen = visible_keys([one.pk for one in found], user)
     return {
         position: clashes
         for position, one in enumerate(planned)
         if (
             clashes := [
-                Clash(capture, hidden=capture.pk not in visible)
+                Clash(capture, hidden=capture.pk not in seen)
                 for capture in found
                 if capture.starts_at < one.times.ends_at and capture.ends_at > one.times.starts_at
             ]
