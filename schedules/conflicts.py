@@ -37,12 +37,20 @@ class Clash:
 
     def __str__(self) -> str:
         """Which, whose, when. Times by the clock of its room."""
-        start, end = self.capture.local_start, self.capture.local_end
-        when = f"{start:%a %-d %B %Y, %H:%M}–{end:%H:%M}"
+        return f"{self.what}, {self.capture.local_start:%a %-d %B %Y}, {self.capture.when.time}"
+
+    @property
+    def what(self) -> str:
+        """Which and whose."""
         if self.hidden:
-            return f"another department's recording, {when}"
+            return "another department's recording"
         whose = whose_of(self.capture.schedule)
-        return f"“{self.capture.title}”{f' ({whose})' if whose else ''}, {when}"
+        return f"“{self.capture.title}”{f' ({whose})' if whose else ''}"
+
+    @property
+    def same_day(self) -> str:
+        """Which, whose, and the time alone: where the date is told already."""
+        return f"{self.what}, {self.capture.when.time}"
 
 
 def whose_of(schedule: CaptureSchedule) -> str:

@@ -144,8 +144,9 @@ def preview(schedule: CaptureSchedule, terms: Collection[Term], people: Sequence
     rows = []
     for position, one in enumerate(plan.dates):
         begun = one.is_past and saved is not None
-        others = () if begun else (tuple(taken.get(position, ())), tuple(elsewhere.get(position, ())))
-        rows.append(Row(one, *others, is_past=one.is_past and saved is None, begun=begun))
+        in_room = () if begun else tuple(taken.get(position, ()))
+        others = () if begun else tuple(elsewhere.get(position, ()))
+        rows.append(Row(one, in_room, others, is_past=one.is_past and saved is None, begun=begun))
     return Preview(schedule, tuple(rows))
 
 
@@ -172,14 +173,22 @@ class Strip:
     wanted: tuple[int, int] | None = None
 
 
-def day_of(room: Room, date: datetime.date, *, user: User, wanted: Planned | None = None) -> Strip:
-    """What is taken in a room on one day, its gaps included, in four queries."""
+def day_of(
+    room: Room,
+    date: datetime.date,
+    *,
+    user: User,
+    wanted: Planned | None = None,
+    without: CaptureSchedule | None = None,
+) -> Strip:
+    """What is taken in a room on one day, its gaps included, in four queries. `without`: not by this schedule."""
     midnight = datetime.time()
     first = datetime.datetime.combine(date, midnight, tzinfo=room.zone)
     last = datetime.datetime.combine(date + datetime.timedelta(days=1), midnight, tzinfo=room.zone)
     found = (
         Capture.objects.taking_rooms()
         .filter(room=room, occupied__overlap=(first, last))
+        .exclude(schedule=without.pk if without else None)
         .with_names()
         .order_by("starts_at")
     )

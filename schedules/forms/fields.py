@@ -75,6 +75,12 @@ class EmailsField(forms.CharField):
 class QuietForm(forms.BaseForm):
     """A form that is looked at while it is being filled in: what is still missing then is not an error yet."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            verb = "Choose" if isinstance(field, forms.ChoiceField) else "Enter"
+            field.error_messages["required"] = f"{verb} this."
+
     def hush(self) -> None:
         self.is_valid()
         self._errors = ErrorDict()

@@ -29,7 +29,7 @@ class ScheduleForm(QuietForm, forms.ModelForm[CaptureSchedule]):
     room = forms.ModelChoiceField(queryset=Room.objects.none(), empty_label="Choose a room")
     end_time = forms.TimeField(label="End", required=False, widget=TimeInput())
     duration_minutes = forms.IntegerField(
-        label="or length in minutes", required=False, min_value=1, help_text="Enter the end or the length."
+        label="or length (minutes)", required=False, min_value=1, help_text="In place of the end."
     )
     weekdays = WeekdaysField(label="On")
     interval_weeks = forms.IntegerField(
@@ -74,6 +74,7 @@ class ScheduleForm(QuietForm, forms.ModelForm[CaptureSchedule]):
         building = self._chosen_building()
         in_building = rooms.filter(building_id=int(building)) if building else rooms.none()
         self._choices("room").queryset = in_building.with_place()
+        self._choices("room").label_from_instance = lambda one: one.name
         room = self.chosen_room
         for name, label in (("input_1", "Nothing"), ("input_2", "Nothing")):
             field = self.fields[name]
@@ -115,8 +116,16 @@ class ScheduleForm(QuietForm, forms.ModelForm[CaptureSchedule]):
         cleaned = super().clean() or {}
         if cleaned.get("repeats") == CaptureSchedule.Repeats.NONE:
             cleaned["ends_on"] = cleaned.get("starts_on")
-        elif "ends_on" in cleaned and not cleaned["ends_on"]:
-            self.add_error("ends_on", "Enter the last date.")
+        else:
+            if "ends_on" in cleaned and not cleaned["ends_on"]:
+                self.add_error("ends_on", "Enter the last date.")
+            if not cleaned.get("weekdays"):
+                self.add_error("weekdays", "Choose at least one day of the week.")
+        first, last = cleaned.get("starts_on"), cleaned.get("ends_on")
+        if first and last and last < first:
+            self.add_error("ends_on", "The last date is before the first.")
+        if not cleaned.get("input_1") and not cleaned.get("input_2"):
+            self.add_error("input_1", "Choose at least one input.")
         cleaned["interval_weeks"] = cleaned.get("interval_weeks") or 1
         self._clean_length(cleaned)
         return cleaned

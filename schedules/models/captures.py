@@ -251,7 +251,7 @@ class Publication(models.Model):
             self.Until.AFTER_DAYS: f", for {self.until_days} days",
             self.Until.ON_DATE: f", until {self.until_on:%-d %B %Y}" if self.until_on else "",
         }[self.Until(self.until)]
-        return f"Available {start}{end}"
+        return f"available {start}{end}"
 
 
 class CaptureQuerySet(models.QuerySet["Capture"]):

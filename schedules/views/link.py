@@ -168,7 +168,7 @@ class LinkingPage:
         try:
             validate_email(self.email)
         except ValidationError:
-            return "Enter the instructor's e-mail address." if self.action == "find" and self.sent else ""
+            return "Enter the instructor’s e-mail address." if self.action == "find" and self.sent else ""
         return ""
 
     @cached_property
@@ -499,7 +499,8 @@ class LinkingPage:
     def settle(self) -> None:
         """Before the page is shown: what is still missing is an error only once somebody wanted to save."""
         if self.action in ("save", "preview"):
-            if self.preview is None and self.records and not self.problems:
+            self.problems += self.schedule_form.non_field_errors()
+            if self.has_errors and not self.problems:
                 self.problems.append("Not saved. Correct what is marked below.")
             return
         # Their own errors are told in the preview.

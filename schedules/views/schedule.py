@@ -138,7 +138,9 @@ class ChangePage:
     def strip(self) -> Strip | None:
         room = self.form.chosen_room
         first = self.preview.first.planned if self.preview and self.preview.first else None
-        return day_of(room, first.on, user=self.user, wanted=first) if room and first else None
+        if room is None or first is None:
+            return None
+        return day_of(room, first.on, user=self.user, wanted=first, without=self.saved)
 
     def _toggle(self, iso: str) -> None:
         on, shown = _date(iso), self.preview
@@ -177,6 +179,7 @@ class ChangePage:
     def settle(self) -> None:
         _ = self.effect
         if self.action in ("save", "preview"):
+            self.problems += self.form.non_field_errors()
             if not self.problems and self.form.errors:
                 self.problems.append("Not saved. Correct what is marked below.")
         elif self.data is not None:
