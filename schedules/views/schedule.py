@@ -179,7 +179,7 @@ class ChangePage:
     def settle(self) -> None:
         _ = self.effect
         if self.action in ("save", "preview"):
-            self.problems += self.form.non_field_errors()
+            self.problems += map(str, self.form.non_field_errors())
             if not self.problems and self.form.errors:
                 self.problems.append("Not saved. Correct what is marked below.")
         elif self.data is not None:
