@@ -19,6 +19,7 @@ urlpatterns = [
     path("captures/<int:pk>/restore/", capture.restore_capture, name="restore_capture"),
     path("sections/<int:pk>/", sections.section, name="section"),
     path("sections/<int:pk>/change/", sections.change_section, name="change_section"),
+    path("sections/<int:pk>/consent/", sections.say_consent, name="say_consent"),
     path("links/<int:pk>/unlink/", sections.unlink, name="unlink"),
     path("links/<int:pk>/move/", sections.relink, name="relink"),
 ]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.roles import Role, role_required
 from accounts.signed_in import signed_in
 
-from .. import captures
+from .. import captures, consent
 from ..forms.capture import CaptureForm
 from ..models import Capture, Change
 from ..scheduling import RoomTaken, TooLate
@@ -38,6 +38,7 @@ def _shown(request: HttpRequest, found: Capture, *, refused: str = "") -> HttpRe
         "may_leave_out": captures.may_leave_out(found, user),
         "may_restore": captures.may_restore(found, user),
         "refused": refused,
+        "held_back": consent.held_back([found.schedule]).get(found.schedule_id, ""),
     }
     return render(request, "schedules/capture.html", context, status=409 if refused else 200)
 

@@ -18,7 +18,7 @@ from accounts.roles import Role, is_administrator, role_required
 from accounts.signed_in import signed_in
 from directory.models import LmsInstructor
 
-from .. import linking
+from .. import consent, linking
 from ..models import Submission
 from ..scheduling import TooLate, undoable
 from .linking_page import LinkingPage
@@ -57,6 +57,7 @@ def linked(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     context = {
         "submission": submission,
         "captures": schedule.captures.with_names() if schedule else [],
+        "held_back": consent.held_back([schedule]).get(schedule.pk, "") if schedule else "",
         "new_people": User.objects.filter(pk__in=_people_made(submission)),
         "may_undo": submission.undone_at is None and (schedule is None or undoable(schedule)),
     }

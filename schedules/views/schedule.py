@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.roles import Role, role_required
 from accounts.signed_in import signed_in
 
-from .. import linking, planning, scheduling
+from .. import consent, linking, planning, scheduling
 from ..forms.publication import FurtherSections
 from ..forms.schedule import ScheduleForm, initial_of
 from ..models import Capture, CaptureSchedule, Change, Section, Term
@@ -41,6 +41,7 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
         "changes": Change.objects.about(found)[:50],
         "may_change": CaptureSchedule.objects.manageable_by(user).filter(pk=pk).exists(),
         "may_delete": scheduling.undoable(found),
+        "held_back": consent.held_back([found]).get(found.pk, ""),
     }
     return render(request, "schedules/schedule.html", context)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.roles import Role, role_required
 from accounts.signed_in import signed_in
 
-from .. import linking
+from .. import consent, linking
+from ..consent import Standing
 from ..forms.section import SectionForm
 from ..models import Capture, CaptureSchedule, Change, LmsCourseLink, Section
 
@@ -22,21 +25,49 @@ NEXT = 10
 @require_safe
 def section(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
-    sections = Section.objects.visible_to(user).with_names().prefetch_related("teaching__user")
-    found = get_object_or_404(sections, pk=pk)
-    schedules = CaptureSchedule.objects.visible_to(user).filter(sections=found)
+    sections = Section.objects.visible_to(user).with_names().select_related("course__department")
+    found = get_object_or_404(sections.prefetch_related("teaching__user", "consents__recorded_by"), pk=pk)
+    schedules = CaptureSchedule.objects.visible_to(user).filter(sections=found).with_names()
     captures = Capture.objects.visible_to(user).filter(schedule__sections=found).not_begun().with_names()
     context = {
         "section": found,
         "teaching": sorted(found.teaching.all(), key=lambda row: (not row.is_primary, row.user.email)),
         "links": found.links.select_related("lms_course__configuration", "linked_by"),
-        "schedules": schedules.with_names(),
+        "schedules": schedules,
         "captures": captures[:NEXT],
         "more_captures": captures.count() > NEXT,
         "changes": Change.objects.about(found)[:50],
         "may_change": Section.objects.manageable_by(user).filter(pk=pk).exists(),
+        "standings": _standings(found, schedules),
     }
     return render(request, "schedules/section.html", context)
+
+
+def _standings(section: Section, schedules: Iterable[CaptureSchedule]) -> list[Standing]:
+    """Where consent is asked for: one for each policy of the campuses on which the section is recorded."""
+    campuses = {one.room.building.campus for one in schedules}
+    found = [consent.standing_of(section, campus) for campus in sorted(campuses, key=str)]
+    return list({one.policy: one for one in found if one.asks}.values())
+
+
+@role_required(Role.SCHEDULERS, Role.INSTRUCTORS)
+@require_POST
+def say_consent(request: HttpRequest, pk: int) -> HttpResponse:
+    """An instructor for themselves; staff for any instructor, with a reason."""
+    user = signed_in(request)
+    found = get_object_or_404(Section.objects.visible_to(user).with_names(), pk=pk)
+    given = request.POST.get("person", "")
+    person = get_object_or_404(found.instructors, pk=given if given.isdigit() and len(given) < 19 else 0)
+    if person != user and not Section.objects.manageable_by(user).filter(pk=pk).exists():
+        raise PermissionDenied
+    agreed = request.POST.get("agreed") == "yes"
+    try:
+        consent.say(found, person, agreed=agreed, by=user, reason=request.POST.get("reason", ""))
+    except ValueError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Saved: {person} {'agrees' if agreed else 'objects'}.")
+    return redirect(found)
 
 
 @role_required(Role.SCHEDULERS)

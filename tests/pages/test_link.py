@@ -147,6 +147,25 @@ def test_a_conflict_shows_while_typing_and_goes_with_another_time(linking_page, 
     expect(page.get_by_text("The room is taken on 4 dates. Leave")).to_have_count(0)
 
 
+def test_what_is_typed_while_an_answer_is_on_its_way_stays(linking_page):
+    page = linking_page
+    page.get_by_label("Instructor’s e-mail").fill(INSTRUCTOR)
+    page.get_by_role("button", name="Find courses").click()
+    expect(page.get_by_role("radio", name="Algebra I")).to_be_visible()
+    page.get_by_label("Title").fill("Before")
+    held = []
+    page.route("**/schedules/link/", lambda route: held.append(route))
+    with page.expect_request("**/schedules/link/"):
+        page.get_by_role("radio", name="A section that exists here").check()
+
+    page.get_by_label("Title").press("End")
+    page.get_by_label("Title").press_sequentially(" and after")
+    held[0].continue_()
+
+    expect(page.get_by_label("Search sections")).to_be_visible()
+    expect(page.get_by_label("Title")).to_have_value("Before and after")
+
+
 def test_the_fresh_list_swaps_in(linking_page, sandbox, campus):
     from directory.models import LmsInstructor  # noqa: PLC0415
 
