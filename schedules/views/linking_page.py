@@ -249,9 +249,10 @@ class LinkingPage:
     ) -> None:
         self.data["title"] = title[:255]
         self.data["presenter_email"] = presenter
-        today = today_in(None)
-        if first is not None and last is not None and last >= today:
-            self.data["starts_on"] = max(first, today).isoformat()
+        # Not today: a time of today may be over already.
+        tomorrow = today_in(None) + datetime.timedelta(days=1)
+        if first is not None and last is not None and last >= tomorrow:
+            self.data["starts_on"] = max(first, tomorrow).isoformat()
             self.data["ends_on"] = last.isoformat()
 
     # --- The forms -----------------------------------------------------------------------------------
