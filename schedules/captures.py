@@ -16,7 +16,7 @@ from .conflicts import Wanted
 from .models import Capture, CaptureSchedule, Change, Room
 from .models.captures import max_minutes
 from .planning import Times, in_words
-from .scheduling import RoomTaken, TooLate, differences_between, refusing_overlaps, set_times
+from .scheduling import RoomTaken, TooLate, differences_between, hold_rooms, refusing_overlaps, set_times
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -50,6 +50,7 @@ def restore_capture(capture: Capture, *, user: User | None) -> Capture:
         row = _locked(capture)
         if row.state == State.SCHEDULED:
             return row
+        hold_rooms(row.room)
         _refuse_taken(row, Wanted(row.room, times_of(row)), user=user)
         _save_by_hand(row, state=State.SCHEDULED, cancelled_by=None, note="")
         Change.record(row, "Restored", actor=user, schedule_id=row.schedule_id)
@@ -99,6 +100,7 @@ def change_capture(
         times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
         if times.recording_starts_at <= timezone.now():
             raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
+        hold_rooms(row.room, room)
         if row.state == State.SCHEDULED:
             _refuse_taken(row, Wanted(room, times), user=user)
         set_times(row, times)
