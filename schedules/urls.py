@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import capture, link, schedule, sections
+from .views import capture, day, link, lists, schedule, sections
 
 urlpatterns = [
+    path("", lists.schedules, name="schedules"),
+    path("captures/", lists.captures, name="captures"),
+    path("captures/columns/", lists.choose_columns, name="choose_columns"),
+    path("day/", day.day, name="day"),
+    path("search/", lists.search, name="search"),
     path("link/", link.link_course, name="link_course"),
     path("link/people/", link.suggest_instructors, name="suggest_instructors"),
     path("linked/<uuid:key>/", link.linked, name="linked"),
