@@ -119,7 +119,7 @@ def _repeating(
                 "INTERVAL": schedule.interval_weeks,
                 "BYDAY": [WEEKDAYS[day - 1] for day in sorted(set(schedule.weekdays))],
                 "WKST": "MO",
-                "UNTIL": series[last].starts_at.astimezone(datetime.UTC),
+                "UNTIL": [series[last].starts_at.astimezone(datetime.UTC)],
             }
         ),
     )
@@ -230,13 +230,11 @@ def _zones_of(events: Sequence[Event]) -> dict[str, set[int]]:
     """The zones that are named, with the years in which they are needed."""
     found: dict[str, set[int]] = {}
     for event in events:
-        for name in ("DTSTART", "RECURRENCE-ID"):
-            moment = event[name].dt if name in event else None
-            if moment is not None and isinstance(moment.tzinfo, zoneinfo.ZoneInfo):
-                years = found.setdefault(moment.tzinfo.key, set())
-                years.add(moment.year)
-                if "RRULE" in event:
-                    years.add(event["RRULE"]["UNTIL"][0].year)
+        for stamp in (event[name] for name in ("DTSTART", "RECURRENCE-ID") if name in event):
+            name = stamp.params.get("TZID")  # none if it is in UTC
+            if name:
+                last = event["RRULE"]["UNTIL"][0] if "RRULE" in event else stamp.dt
+                found.setdefault(name, set()).update((stamp.dt.year, last.year))
     return found
 
 

@@ -37,7 +37,9 @@ Moments = list[tuple[datetime.datetime, datetime.datetime]]
 
 def parsed(text: bytes) -> Calendar:
     assert all(len(line) <= 75 for line in text.split(b"\r\n"))
-    return IcsCalendarStream.calendar_from_ics(text.decode())
+    # The reader looks for the date that is replaced among those without a zone.
+    readable = re.sub(r"^(RECURRENCE-ID:\w+)Z\r$", r"\1\r", text.decode(), flags=re.MULTILINE)
+    return IcsCalendarStream.calendar_from_ics(readable)
 
 
 def by_vtimezone(text: bytes) -> bytes:
