@@ -1,9 +1,9 @@
 """Captures as iCalendar text (RFC 5545): lectures for people, recordings for recorders. Never one for both.
 
 For people a schedule is one repeating event by the clock of its campus, and whatever is not as the rule says is
-written out: left-out dates as EXDATE, everything else as an event of its own with RECURRENCE-ID. So is every lecture
-that a change of the clocks touches, in UTC, because readers disagree about those hours. A capture whose date the rule
-no longer has stands alone. Which captures there are, and when, is read from the captures; never from the rule.
+written out: left-out dates as EXDATE, everything else as an event of its own with RECURRENCE-ID. So is a lecture
+that a change of the clocks touches, in UTC, because readers disagree about those hours. A capture on a date that
+the rule has no longer stands alone. Which captures there are, and when, the captures say; never the rule.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import itertools
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -230,10 +231,12 @@ def _zones_of(events: Sequence[Event]) -> dict[str, set[int]]:
     """The zones that are named, with the years in which they are needed."""
     found: dict[str, set[int]] = {}
     for event in events:
-        for stamp in (event[name] for name in ("DTSTART", "RECURRENCE-ID") if name in event):
+        stamps: list[Any] = [event[name] for name in ("DTSTART", "RECURRENCE-ID") if name in event]
+        rule: Any = event.get("RRULE")
+        for stamp in stamps:
             name = stamp.params.get("TZID")  # none if it is in UTC
             if name:
-                last = event["RRULE"]["UNTIL"][0] if "RRULE" in event else stamp.dt
+                last = rule["UNTIL"][0] if rule else stamp.dt
                 found.setdefault(name, set()).update((stamp.dt.year, last.year))
     return found
 

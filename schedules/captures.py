@@ -1,4 +1,5 @@
-"""One capture alone: cancelled, restored, given another time, room or title. Until its recorder would begin."""
+"""One capture alone: cancelled, restored, given another time, room or title, until its recorder would begin;
+and what the recorder then says of it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from . import conflicts
 from .conflicts import Wanted
 from .models import Capture, CaptureSchedule, Change, Room
 from .models.captures import max_minutes
+from .models.changes import difference
 from .planning import Times, in_words
 from .scheduling import RoomTaken, TooLate, differences_between, refusing_overlaps, set_times
 
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 State = Capture.State
+# What a recorder may say of a capture in each state. Recorded and failed are the end of it.
+REPORTS: dict[str, tuple[State, ...]] = {
+    State.SCHEDULED: (State.RECORDING, State.RECORDED, State.FAILED),
+    State.RECORDING: (State.RECORDED, State.FAILED),
+}
+
+
+class NotPossible(Exception):
+    """A report that the capture's state does not allow; `state` is what it is."""
+
+    def __init__(self, capture: Capture, reported: State) -> None:
+        self.state = State(capture.state)
+        super().__init__(f"This capture is {self.state.label.lower()}: it cannot become {reported.label.lower()}.")
 
 
 def _locked(capture: Capture) -> Capture:
@@ -122,3 +137,26 @@ def _shown(capture: Capture) -> list[tuple[str, str]]:
         ("Room", capture.room.place),
         ("Time", f"{capture.local_start:%-d %b %Y, %H:%M}–{capture.local_end:%H:%M} ({zone})"),
     ]
+
+
+# --- What recorders report -----------------------------------------------------------------------------
+def report(capture: Capture, state: State, *, note: str = "") -> Capture:
+    """A recorder has begun, has finished or has failed. Said twice it is the same. Raises NotPossible.
+
+    Recorded or failed, the capture gives the room free at once, however early that is.
+    """
+    with transaction.atomic():
+        row = Capture.objects.select_for_update(of=("self",)).with_names().get(pk=capture.pk)
+        if row.state == state:
+            return row
+        if state not in REPORTS.get(row.state, ()):
+            raise NotPossible(row, state)
+        differences = [
+            *difference("State", State(row.state).label, state.label),
+            *difference("Note", row.note, note or row.note),
+        ]
+        row.state, row.note, row.changed_at = state, note or row.note, timezone.now()
+        row.save(update_fields=["state", "note", "changed_at"])
+        action = f"The recorder reports: {state.label.lower()}"
+        Change.record(row, action, actor=None, schedule_id=row.schedule_id, differences=differences)
+    return row

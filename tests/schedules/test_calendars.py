@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import io
 import re
-import zoneinfo
 from typing import Any
 
 import pytest
+import time_machine
 from dateutil import tz
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +16,9 @@ from ical.calendar import Calendar
 from ical.calendar_stream import IcsCalendarStream
 from ical.event import Event, EventStatus
 
-from schedules import calendars, captures, planning, recurrence, scheduling
+from schedules import calendars, captures, feeds, planning, recurrence, scheduling
 from schedules.calendars import Version
-from schedules.models import Building, Campus, Capture, CaptureSchedule, Change, Room, Section
+from schedules.models import Building, Campus, Capture, CaptureSchedule, Room
 from tests.support import timetable
 from tests.support.timetable import MONDAY
 
@@ -57,7 +58,7 @@ def _end(event: Event) -> Any:
     return event.dtend or _utc(event.dtstart) + event.computed_duration
 
 
-def _utc(moment: Any) -> datetime.datetime:
+def _utc(moment: Any) -> Any:
     assert moment.tzinfo is not None
     return moment.astimezone(datetime.UTC)
 
@@ -105,7 +106,7 @@ def timetables(draw: st.DrawFn) -> list[Capture]:
     schedule.ends_on = schedule.starts_on + datetime.timedelta(days=draw(st.integers(0, 300)))
     schedule._prefetched_objects_cache = {"publications": []}  # type: ignore[attr-defined]  # Django's own
     dates = recurrence.dates_of(planning.rule_of(schedule))
-    kept = [on for on in dates if not draw(st.integers(0, 3)) == 0]
+    kept = [on for on in dates if draw(st.integers(0, 3))]
     rows = [capture_of(schedule, on, key) for key, on in enumerate(kept, 1)]
     elsewhere = room_in(draw(st.sampled_from(ZONES)), 2)
     for row in rows:
@@ -157,9 +158,196 @@ def test_the_zones_are_described_as_they_are(rows):
 
 
 def _file(text: bytes) -> Any:
-    """dateutil reads only what it knows."""
-    import io  # noqa: PLC0415
-
+    """dateutil reads zones and nothing else."""
     unfolded = text.decode().replace("\r\n ", "")
     blocks = re.findall(r"BEGIN:VTIMEZONE.*?END:VTIMEZONE", unfolded, re.DOTALL)
     return io.StringIO("\r\n".join(blocks))
+
+
+# --- Schedules as they are made and changed ------------------------------------------------------------
+def events_of(schedule: CaptureSchedule) -> list[Event]:
+    return sorted(parsed(of(schedule)).events, key=lambda one: (one.recurrence_id or "", _utc(one.dtstart)))
+
+
+def of(schedule: CaptureSchedule) -> bytes:
+    rows = schedule.captures.with_names().select_related(
+        "room__building__campus", "schedule__presenter", "schedule__room__building__campus"
+    )
+    return calendars.for_people("All", rows, feeds.versions_of([schedule_now(schedule)]))
+
+
+def schedule_now(schedule: CaptureSchedule) -> CaptureSchedule:
+    return CaptureSchedule.objects.with_names().get(pk=schedule.pk)
+
+
+@pytest.mark.django_db
+def test_a_schedule_is_one_repeating_event(scheduler, instructor):
+    section = timetable.section(code="MATH1")
+    made = timetable.schedule(
+        section,
+        user=scheduler,
+        presenter=instructor,
+        in_room=timetable.room("Hall 1", on=timetable.campus("City")),
+        left_out=[MONDAY + datetime.timedelta(weeks=1)],
+    )
+
+    (event,) = events_of(made)
+
+    assert event.summary == "Lecture"
+    assert event.location == f"{made.room.building.name} Hall 1, City"
+    assert event.description == f"MATH1 · 001 · {section.term.name}\nInstructor"
+    assert event.status == EventStatus.CONFIRMED
+    assert event.uid == f"schedule-{made.pk}@localhost"
+    assert [str(rule) for rule in [event.rrule]] != ["None"]
+    text = of(made).decode()
+    assert "DTSTART;TZID=Europe/London:20451002T090000" in text
+    assert "DURATION:PT1H" in text
+    assert "EXDATE;TZID=Europe/London:20451009T090000" in text
+    # Summer time ends on the last Sunday of October: still nine o'clock.
+    assert "UNTIL=20451023T080000Z" in text
+    assert text.count("BEGIN:VTIMEZONE") == 1
+
+
+@pytest.mark.django_db
+def test_moved_renamed_and_cancelled_captures_are_overrides(scheduler):
+    made = timetable.schedule(user=scheduler)
+    moved, renamed, cancelled, _ = made.captures.all()
+    other = timetable.room("Elsewhere", on=timetable.campus(time_zone="Europe/Paris"))
+    hour = datetime.timedelta(hours=1)
+    at = {"starts_at": moved.starts_at + 24 * hour, "duration": 2 * hour}
+    captures.change_capture(moved, title="Lecture", room=other, user=scheduler, **at)
+    captures.change_capture(
+        renamed, title="Exam", room=made.room, starts_at=renamed.starts_at, duration=hour, user=scheduler
+    )
+    captures.cancel_capture(cancelled, user=scheduler)
+
+    series, first, second, third = events_of(made)
+
+    assert [one.recurrence_id for one in (series, first, second, third)] == [
+        None,
+        "20451002T090000",
+        "20451009T090000",
+        "20451016T090000",
+    ]
+    assert {one.uid for one in (series, first, second, third)} == {series.uid}
+    assert "DTSTART;TZID=Europe/Paris:20451003T100000" in of(made).decode()
+    assert first.location.startswith(other.building.name)
+    assert second.summary == "Exam"
+    assert third.status == EventStatus.CANCELLED
+    assert expanded(of(made)) == expected(list(made.captures.all()))
+
+
+@pytest.mark.django_db
+def test_the_sequence_grows_with_every_change(scheduler):
+    made = timetable.schedule(user=scheduler)
+    first = made.captures.all()[0]
+    seen = []
+
+    def note() -> None:
+        sequences = {one.sequence for one in events_of(made)}
+        assert len(sequences) == 1
+        seen.append(sequences.pop())
+
+    note()
+    captures.cancel_capture(first, user=scheduler)
+    note()
+    captures.restore_capture(first, user=scheduler)
+    note()
+    changed = schedule_now(made)
+    changed.start_time = datetime.time(8)
+    scheduling.change_schedule(changed, [], user=scheduler)
+    note()
+    scheduling.cut_short(changed, MONDAY + datetime.timedelta(weeks=2), user=scheduler)
+    note()
+
+    assert seen == sorted(set(seen))
+
+
+@pytest.mark.django_db
+def test_what_was_cut_off_is_cancelled_in_the_same_series(scheduler):
+    made = timetable.schedule(user=scheduler)
+    scheduling.cut_short(made, MONDAY + datetime.timedelta(weeks=1), user=scheduler)
+
+    events = events_of(made)
+
+    assert [one.recurrence_id for one in events] == [None, "20451016T090000", "20451023T090000"]
+    assert {one.status for one in events[1:]} == {EventStatus.CANCELLED}
+    assert len(expanded(of(made))) == 2
+
+
+@pytest.mark.django_db
+def test_last_modified_is_when_something_was_last_changed(scheduler):
+    with time_machine.travel(datetime.datetime(2045, 9, 1, 8, tzinfo=datetime.UTC), tick=False):
+        made = timetable.schedule(user=scheduler)
+    with time_machine.travel(datetime.datetime(2045, 9, 2, 9, 30, tzinfo=datetime.UTC), tick=False):
+        captures.cancel_capture(made.captures.all()[0], user=scheduler)
+
+    assert of(made).count(b"LAST-MODIFIED:20450902T093000Z") == 2
+    assert of(made).count(b"DTSTAMP:20450902T093000Z") == 2
+
+
+@pytest.mark.django_db
+def test_a_lecture_at_a_time_that_the_clocks_skip_is_written_out():
+    """In London 01:30 does not exist on 26 March 2045, and exists twice on 29 October."""
+    spring = timetable.schedule(
+        starts_on=datetime.date(2045, 3, 19),
+        ends_on=datetime.date(2045, 4, 2),
+        start_time=datetime.time(1, 30),
+        weekdays=[7],
+    )
+    autumn = timetable.schedule(
+        starts_on=datetime.date(2045, 10, 22),
+        ends_on=datetime.date(2045, 11, 5),
+        start_time=datetime.time(1, 30),
+        weekdays=[7],
+    )
+
+    for made, recurrence_id, start in (
+        (spring, "20450326T013000", "20450326T013000Z"),
+        (autumn, "20451029T013000", "20451029T003000Z"),
+    ):
+        text = of(made).decode()
+        assert f"RECURRENCE-ID;TZID=Europe/London:{recurrence_id}" in text
+        assert f"DTSTART:{start}" in text
+        assert expanded(of(made)) == expected(list(made.captures.all()))
+
+
+# --- For recorders -------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_a_recorder_reads_recording_times_in_utc(scheduler):
+    room = timetable.room("Hall 1", capture_agent="agent-7", lead_seconds=120, tail_seconds=60)
+    made = timetable.schedule(
+        user=scheduler, in_room=room, live=True, quality="high", input_2="", ends_on=MONDAY + datetime.timedelta(7)
+    )
+    first, second = made.captures.all()
+    captures.cancel_capture(second, user=scheduler)
+
+    text = calendars.for_recorder(room, made.captures.with_names(), feeds.versions_of([made]))
+    events = parsed(text).events
+
+    assert [(one.dtstart, one.dtend) for one in events] == [
+        (_utc(one.recording_starts_at), _utc(one.recording_ends_at)) for one in (first, second)
+    ]
+    assert b"DTSTART:20451002T075800Z" in text
+    assert b"RRULE" not in text
+    assert b"VTIMEZONE" not in text
+    assert [one.status for one in events] == [EventStatus.CONFIRMED, EventStatus.CANCELLED]
+    assert {one.name: one.value for one in events[0].extras} == {
+        "x-echo-lms-capture": str(first.pk),
+        "x-echo-lms-state": "scheduled",
+        "x-echo-lms-capture-agent": "agent-7",
+        "x-echo-lms-input-1": "display",
+        "x-echo-lms-input-2": "",
+        "x-echo-lms-quality": "high",
+        "x-echo-lms-live": "TRUE",
+    }
+
+
+@pytest.mark.django_db
+def test_a_long_title_is_no_second_property(scheduler):
+    made = timetable.schedule(user=scheduler, title="Statik\r\nX-ECHO-LMS-LIVE:TRUE" + "ß" * 80)
+
+    text = calendars.for_recorder(made.room, made.captures.with_names(), feeds.versions_of([made]))
+
+    assert parsed(text).events[0].summary.startswith("Statik")
+    assert text.count(b"\nX-ECHO-LMS-LIVE:TRUE") == 0
