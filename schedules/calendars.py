@@ -224,7 +224,8 @@ def _calendar(name: str, ask_every: datetime.timedelta, events: Sequence[Event])
         calendar.add_component(_time_zone(zone, min(years), max(years)))
     for event in events:
         calendar.add_component(event)
-    return calendar.to_ical()
+    text: bytes = calendar.to_ical()
+    return text
 
 
 def _zones_of(events: Sequence[Event]) -> dict[str, set[int]]:

@@ -35,8 +35,9 @@ class Times:
 
         Raises ValidationError if lead and tail leave nothing to record.
         """
-        first = starts_at - datetime.timedelta(seconds=lead)
-        last = ends_at + datetime.timedelta(seconds=tail)
+        # In UTC: arithmetic and comparison by the clock go wrong over a change of it.
+        first = starts_at.astimezone(datetime.UTC) - datetime.timedelta(seconds=lead)
+        last = ends_at.astimezone(datetime.UTC) + datetime.timedelta(seconds=tail)
         if last <= first:
             raise ValidationError("Starting that late and ending that early leaves nothing to record.")
         free_again = last + datetime.timedelta(minutes=room.turnaround_minutes)

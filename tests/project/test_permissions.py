@@ -11,6 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
+from schedules.models import Feed
+from tests.support import timetable
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -62,6 +64,11 @@ TABLE: dict[str, Row] = {
     "authorization_progress": row(ADMINS, CONFIGURATION),
     "healthz": row(OPEN),
     "readyz": row((503, 503, 503, 503, 503)),
+    # What is signed in the address decides, not who is signed in.
+    "feeds": row(SIGNED_IN),
+    "feed": row((404, 404, 404, 404, 404), "1.not-signed"),
+    "revoke_feed": row((SIGN_IN, 404, 404, 404, 200), "feed"),
+    "recorder_report": row((405, 405, 405, 405, 405), "1.not-signed", 1),
     "admin:index": row(ADMIN_SITE),
     "admin:login": row((SIGN_IN, 403, 403, 403, 302)),
     "admin:logout": row((405, 405, 405, 405, 405)),
@@ -136,6 +143,7 @@ def arguments(scheduler) -> dict[str, int]:
         "directory": Directory.of(configuration).pk,
         "lmsinstructor": instructor.pk,
         "lmscourse": LmsCourse.objects.create(configuration=configuration, lms_id="2", name="Algebra").pk,
+        "feed": Feed.objects.create(room=timetable.room(), audience="recorder").pk,
         "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
     }
 

@@ -198,13 +198,11 @@ def test_a_schedule_is_one_repeating_event(scheduler, instructor):
     assert event.description == f"MATH1 · 001 · {section.term.name}\nInstructor"
     assert event.status == EventStatus.CONFIRMED
     assert event.uid == f"schedule-{made.pk}@localhost"
-    assert [str(rule) for rule in [event.rrule]] != ["None"]
     text = of(made).decode()
     assert "DTSTART;TZID=Europe/London:20451002T090000" in text
     assert "DURATION:PT1H" in text
+    assert "RRULE:FREQ=WEEKLY;UNTIL=20451023T080000Z;INTERVAL=1;BYDAY=MO;WKST=MO" in text
     assert "EXDATE;TZID=Europe/London:20451009T090000" in text
-    # Summer time ends on the last Sunday of October: still nine o'clock.
-    assert "UNTIL=20451023T080000Z" in text
     assert text.count("BEGIN:VTIMEZONE") == 1
 
 
@@ -214,8 +212,10 @@ def test_moved_renamed_and_cancelled_captures_are_overrides(scheduler):
     moved, renamed, cancelled, _ = made.captures.all()
     other = timetable.room("Elsewhere", on=timetable.campus(time_zone="Europe/Paris"))
     hour = datetime.timedelta(hours=1)
-    at = {"starts_at": moved.starts_at + 24 * hour, "duration": 2 * hour}
-    captures.change_capture(moved, title="Lecture", room=other, user=scheduler, **at)
+    day_after = moved.starts_at + 24 * hour
+    captures.change_capture(
+        moved, title="Lecture", room=other, starts_at=day_after, duration=2 * hour, user=scheduler
+    )
     captures.change_capture(
         renamed, title="Exam", room=made.room, starts_at=renamed.starts_at, duration=hour, user=scheduler
     )
@@ -231,7 +231,7 @@ def test_moved_renamed_and_cancelled_captures_are_overrides(scheduler):
     ]
     assert {one.uid for one in (series, first, second, third)} == {series.uid}
     assert "DTSTART;TZID=Europe/Paris:20451003T100000" in of(made).decode()
-    assert first.location.startswith(other.building.name)
+    assert str(first.location).startswith(other.building.name)
     assert second.summary == "Exam"
     assert third.status == EventStatus.CANCELLED
     assert expanded(of(made)) == expected(list(made.captures.all()))
@@ -241,12 +241,12 @@ def test_moved_renamed_and_cancelled_captures_are_overrides(scheduler):
 def test_the_sequence_grows_with_every_change(scheduler):
     made = timetable.schedule(user=scheduler)
     first = made.captures.all()[0]
-    seen = []
+    seen: list[int] = []
 
     def note() -> None:
-        sequences = {one.sequence for one in events_of(made)}
-        assert len(sequences) == 1
-        seen.append(sequences.pop())
+        (sequence,) = {one.sequence for one in events_of(made)}
+        assert sequence is not None
+        seen.append(sequence)
 
     note()
     captures.cancel_capture(first, user=scheduler)
@@ -349,5 +349,5 @@ def test_a_long_title_is_no_second_property(scheduler):
 
     text = calendars.for_recorder(made.room, made.captures.with_names(), feeds.versions_of([made]))
 
-    assert parsed(text).events[0].summary.startswith("Statik")
+    assert str(parsed(text).events[0].summary).startswith("Statik")
     assert text.count(b"\nX-ECHO-LMS-LIVE:TRUE") == 0
