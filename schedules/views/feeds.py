@@ -39,7 +39,7 @@ def feeds_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _make(request, user)
     about = _asked_for(request.GET, user)
-    shown = [{"feed": one, "address": feeds.address_of(one)} for one in feeds.own(user)]
+    shown = [_shown(one) for one in feeds.own(user)]
     others = feeds.live().exclude(pk__in=feeds.own(user).values("pk"))
     context = {
         "about": about,
@@ -53,6 +53,17 @@ def feeds_page(request: HttpRequest) -> HttpResponse:
         else None,
     }
     return render(request, "schedules/feeds.html", context)
+
+
+def _shown(feed: Feed) -> dict[str, object]:
+    name = feed.room.place if feed.room else str(feed.section or "My calendar")
+    return {
+        "feed": feed,
+        "id": f"address-{feed.pk}",
+        "name": name,
+        "label": f"Address of {name}, {feed.get_audience_display().lower()}",
+        "address": feeds.address_of(feed),
+    }
 
 
 def _asked_for(query: QueryDict, user: User) -> Room | Section | None:

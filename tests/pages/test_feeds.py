@@ -63,11 +63,11 @@ def test_making_and_revoking_without_script(site, page, instructor):
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Make my address").click()
-    address = page.get_by_label("Address of my calendar").input_value()
+    address = page.get_by_role("textbox", name="Address of My calendar").input_value()
     assert address == feeds.address_of(Feed.objects.get())
     assert page.request.get(address).status == 200
 
-    page.get_by_role("link", name="Revoke the address of my calendar").click()
+    page.get_by_role("link", name="Revoke Address of My calendar").click()
     page.get_by_role("button", name="Revoke").click()
     assert page.get_by_role("status").first.inner_text().startswith("The address is revoked.")
     assert page.request.get(address).status == 404
@@ -79,6 +79,6 @@ def test_an_address_is_copied(site, page, sign_in, instructor):
     sign_in(page, instructor)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{site}{reverse('feeds')}")
-    page.get_by_role("button", name="Copy Address of my calendar").click()
+    page.get_by_role("button", name="Copy Address of My calendar").click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == feeds.address_of(feed)
