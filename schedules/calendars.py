@@ -9,6 +9,7 @@ the rule has no longer stands alone. Which captures there are, and when, the cap
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from icalendar import Calendar, Event, Timezone, vRecur
+from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vRecur
 
 from . import conflicts, recurrence
 from .models import Capture, CaptureSchedule, Room
@@ -26,6 +27,7 @@ from .recurrence import Occurrence
 
 PRODUCT = "-//echo_lms//calendar//EN"
 WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+DAY, MINUTE = datetime.timedelta(days=1), datetime.timedelta(minutes=1)
 # How often a reader should ask again.
 PEOPLE_ASK_EVERY = datetime.timedelta(hours=1)
 RECORDERS_ASK_EVERY = datetime.timedelta(minutes=5)
@@ -242,10 +244,48 @@ def _zones_of(events: Sequence[Event]) -> dict[str, set[int]]:
     return found
 
 
+@functools.lru_cache(maxsize=256)
 def _time_zone(name: str, first: int, last: int) -> Timezone:
-    """With every change of its clocks in these years, and a year around them."""
-    made = Timezone.from_tzid(
-        name, first_date=datetime.date(first - 1, 1, 1), last_date=datetime.date(last + 2, 1, 1)
-    )
-    made.pop("COMMENT", None)
+    """With every change of its clocks in these years, and a year around them.
+
+    They are looked for here: icalendar's own description misses the four weeks in which Morocco stops its summer
+    time, and lets London's begin an hour late.
+    """
+    zone = zoneinfo.ZoneInfo(name)
+    start = datetime.datetime(first - 1, 1, 1, tzinfo=datetime.UTC)
+    end = datetime.datetime(last + 2, 1, 1, tzinfo=datetime.UTC)
+    found: dict[tuple[Any, ...], list[datetime.datetime]] = {}
+    for moment in [start, *_changes(zone, start, end)]:
+        local, before = moment.astimezone(zone), (moment - MINUTE).astimezone(zone)
+        kind = TimezoneDaylight if local.dst() else TimezoneStandard
+        change = (kind, before.utcoffset(), local.utcoffset(), local.tzname())
+        found.setdefault(change, []).append(before.replace(tzinfo=None) + MINUTE)
+    made = Timezone()
+    made.add("tzid", name)
+    for (kind, offset_before, offset, shown), onsets in found.items():
+        part = kind()
+        part.add("dtstart", onsets[0])
+        part.add("rdate", onsets)  # the first as well: not every reader takes it from DTSTART
+        part.add("tzoffsetfrom", offset_before)
+        part.add("tzoffsetto", offset)
+        part.add("tzname", shown)
+        made.add_component(part)
     return made
+
+
+def _changes(
+    zone: zoneinfo.ZoneInfo, start: datetime.datetime, end: datetime.datetime
+) -> Iterator[datetime.datetime]:
+    """The moments, in UTC, from which on the clocks show something else; at most one a day."""
+    day = start
+    while day < end:
+        before = _clock(zone, day)
+        if before != _clock(zone, day + DAY):
+            minutes = (day + MINUTE * count for count in range(1, DAY // MINUTE + 1))
+            yield next(one for one in minutes if _clock(zone, one) != before)
+        day += DAY
+
+
+def _clock(zone: zoneinfo.ZoneInfo, moment: datetime.datetime) -> tuple[object, ...]:
+    local = moment.astimezone(zone)
+    return local.utcoffset(), local.dst(), local.tzname()
