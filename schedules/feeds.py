@@ -158,18 +158,15 @@ def versions_of(schedules: Sequence[CaptureSchedule]) -> dict[int, Version]:
     """By the schedules' keys, in two queries; of all their captures, whichever of them a feed shows."""
     known = {one.pk: one for one in schedules}
     captures = Capture.objects.filter(schedule__in=known).order_by().values("schedule")
-    counted = {
-        row["schedule"]: row for row in captures.annotate(sequences=Sum("sequence"), last=Max("changed_at"))
-    }
+    counted = captures.annotate(sequences=Sum("sequence"), last=Max("changed_at"))
+    of_captures = {row["schedule"]: (row["sequences"], row["last"]) for row in counted}
     changes = Change.objects.filter(schedule_id__in=known).order_by().values("schedule_id")
     recorded = dict(changes.annotate(last=Max("at")).values_list("schedule_id", "last"))
-    return {
-        key: Version(
-            one.sequence + counted[key]["sequences"],
-            max(counted[key]["last"], recorded.get(key, one.created_at), one.created_at),
-        )
-        for key, one in known.items()
-    }
+    found = {}
+    for key, one in known.items():
+        sequences, last = of_captures.get(key, (0, one.created_at))  # none if it was deleted a moment ago
+        found[key] = Version(one.sequence + sequences, max(last, recorded.get(key, last), one.created_at))
+    return found
 
 
 def mark_read(feed: Feed) -> None:

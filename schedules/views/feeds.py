@@ -170,7 +170,7 @@ def _reported(request: HttpRequest) -> tuple[Capture.State, str]:
     if request.content_type == "application/json":
         try:
             fields = json.loads(request.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadReport("This is not JSON.") from None
     if not isinstance(fields, dict):
         raise BadReport("Send an object with the field “state”.")

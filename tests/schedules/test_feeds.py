@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import signing
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from ical.calendar import Calendar
 from ical.calendar_stream import IcsCalendarStream
@@ -301,6 +303,23 @@ def test_the_page_offers_and_lists(client, admin, scheduler, instructor):
     page = client.get(reverse("feeds")).content.decode()
     assert "made by Scheduler" in page
     assert feeds.address_of(Feed.objects.get()) not in page
+
+
+def test_the_page_asks_no_more_for_more_addresses(client, admin, scheduler):
+    def counted() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(reverse("feeds")).status_code == 200
+        return len(asked)
+
+    client.force_login(admin)
+    for user in (admin, scheduler):
+        feeds.make(timetable.room(), PEOPLE, user=user)
+    before = counted()
+    for user in (admin, scheduler) * 3:
+        feeds.make(timetable.room(), PEOPLE, user=user)
+        feeds.make(timetable.section(), PEOPLE, user=user)
+
+    assert counted() == before
 
 
 def test_revoking_asks_first_and_is_for_owners_and_administrators(client, admin, scheduler, instructor):
