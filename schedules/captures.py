@@ -10,13 +10,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.roles import is_instructor
+
 from . import conflicts
 from .conflicts import Wanted
 from .models import Capture, CaptureSchedule, Change, Room
 from .models.captures import max_minutes
 from .models.changes import difference
 from .planning import Times, in_words
-from .scheduling import RoomTaken, TooLate, differences_between, refusing_overlaps, set_times
+from .scheduling import RoomTaken, TooLate, differences_between, hold_rooms, refusing_overlaps, set_times
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -63,6 +65,7 @@ def restore_capture(capture: Capture, *, user: User | None) -> Capture:
         row = _locked(capture)
         if row.state == State.SCHEDULED:
             return row
+        hold_rooms(row.room)
         _refuse_taken(row, Wanted(row.room, times_of(row)), user=user)
         _save_by_hand(row, state=State.SCHEDULED, cancelled_by=None, note="")
         Change.record(row, "Restored", actor=user, schedule_id=row.schedule_id)
@@ -112,6 +115,7 @@ def change_capture(
         times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
         if times.recording_starts_at <= timezone.now():
             raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
+        hold_rooms(row.room, room)
         if row.state == State.SCHEDULED:
             _refuse_taken(row, Wanted(room, times), user=user)
         set_times(row, times)
@@ -137,6 +141,32 @@ def _shown(capture: Capture) -> list[tuple[str, str]]:
         ("Room", capture.room.place),
         ("Time", f"{capture.local_start:%-d %b %Y, %H:%M}–{capture.local_end:%H:%M} ({zone})"),
     ]
+
+
+# --- Who may -------------------------------------------------------------------------------------------
+def may_leave_out(capture: Capture, user: User) -> bool:
+    """Staff any capture that they may schedule, instructors one of a section they teach, until it begins."""
+    if capture.has_begun or capture.state != State.SCHEDULED:
+        return False
+    return _manages(capture, user) or _teaches(capture, user)
+
+
+def may_restore(capture: Capture, user: User) -> bool:
+    """Staff any cancelled capture, instructors what they have left out themselves, until it would begin."""
+    if capture.has_begun or capture.state != State.CANCELLED:
+        return False
+    return _manages(capture, user) or (capture.cancelled_by_id == user.pk and _teaches(capture, user))
+
+
+def _manages(capture: Capture, user: User) -> bool:
+    return Capture.objects.manageable_by(user).filter(pk=capture.pk).exists()
+
+
+def _teaches(capture: Capture, user: User) -> bool:
+    if not is_instructor(user):
+        return False
+    taught = capture.schedule.publications.filter(section__teaching__user=user).exists()
+    return taught or capture.schedule.presenter_id == user.pk
 
 
 # --- What recorders report -----------------------------------------------------------------------------
