@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.roles import is_administrator, is_instructor
 
-from . import calendars
+from . import calendars, consent
 from .calendars import Version
 from .models import Capture, CaptureSchedule, Change, Feed, Publication, Room, Section
 from .models.captures import CaptureQuerySet
@@ -119,12 +119,14 @@ def revoke(feed: Feed, *, user: User) -> None:
 def text_of(feed: Feed) -> tuple[bytes, datetime.datetime]:
     """What stands at the address now, and when something in it was last changed."""
     now = timezone.now()
-    if feed.audience == Audience.RECORDER:
-        found = list(_captures(Capture.objects.filter(room=feed.room, recording_ends_at__gte=now - RECORDERS_SEE)))
+    if feed.audience == Audience.RECORDER and feed.room:
+        recent = _with_rooms(Capture.objects.filter(room=feed.room, recording_ends_at__gte=now - RECORDERS_SEE))
+        # What waits for an instructor's consent is not told to a recorder at all.
+        found = consent.recordable(recent)
     else:
         concerned = _concerning(feed)
-        recent = concerned.filter(ends_at__gte=now - PEOPLE_SEE).values("schedule")
-        found = list(_captures(concerned.filter(schedule__in=recent)))
+        schedules = concerned.filter(ends_at__gte=now - PEOPLE_SEE).values("schedule")
+        found = list(_with_rooms(concerned.filter(schedule__in=schedules).with_names()))
     versions = versions_of([one.schedule for one in found])
     last = max((one.changed_at for one in versions.values()), default=feed.created_at)
     if feed.audience == Audience.RECORDER and feed.room:
@@ -148,8 +150,8 @@ def _published_to_classes_of(person: User) -> models.QuerySet[Publication, int]:
     return Publication.objects.filter(section__teaching__user=person).values_list("schedule", flat=True)
 
 
-def _captures(found: CaptureQuerySet) -> CaptureQuerySet:
-    return found.with_names().select_related(
+def _with_rooms(found: CaptureQuerySet) -> CaptureQuerySet:
+    return found.select_related(
         "room__building__campus", "schedule__presenter", "schedule__room__building__campus"
     )
 

@@ -17,7 +17,7 @@ from ical.calendar import Calendar
 from ical.calendar_stream import IcsCalendarStream
 
 from echo_lms.redaction import redact_text
-from schedules import captures, feeds
+from schedules import captures, consent, feeds
 from schedules.models import Capture, Change, Department, Feed, Organization, SchedulerScope
 from tests.support import timetable
 from tests.support.timetable import MONDAY
@@ -93,6 +93,22 @@ def test_a_recorder_reads_its_room_from_a_day_ago(client, admin, scheduler):
         starts = [one.dtstart for one in read(client, feed).events]
 
     assert starts == [one.recording_starts_at for one in made.captures.all()[1:]]
+
+
+def test_a_recorder_is_not_told_what_waits_for_consent(client, admin, scheduler, instructor):
+    campus = timetable.campus(consent="all")
+    section = timetable.section(instructor)
+    made = timetable.schedule(section, user=scheduler, in_room=timetable.room(on=campus))
+    recorder, people = (feeds.make(made.room, audience, user=admin) for audience in (RECORDER, PEOPLE))
+
+    def told() -> tuple[int, int]:
+        return len(read(client, recorder).events), len(list(read(client, people).timeline))
+
+    assert told() == (0, 4)
+    consent.say(section, instructor, agreed=True, by=instructor)
+    assert told() == (4, 4)
+    consent.say(section, instructor, agreed=False, by=instructor)
+    assert told() == (0, 4)
 
 
 def test_people_read_schedules_until_half_a_year_later(client, scheduler):
