@@ -246,8 +246,8 @@ def _differs(capture: Capture, schedule: CaptureSchedule, one: Planned) -> bool:
         or capture.room_id != schedule.room.pk
         or capture.title != schedule.title
         or capture.occupied != one.times.occupied
-        or capture.starts_at != one.times.starts_at
-        or capture.ends_at != one.times.ends_at
+        or capture.starts_at != one.times.starts_at.astimezone(datetime.UTC)  # in UTC as in `Times.of`
+        or capture.ends_at != one.times.ends_at.astimezone(datetime.UTC)
         or capture.edited
     )
 

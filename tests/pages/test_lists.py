@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from playwright.sync_api import expect
 
@@ -15,7 +17,7 @@ def term_of_captures(instructor, scheduler):
     room = timetable.room("Theatre", on=timetable.campus("Main Campus"), turnaround_minutes=10)
     for title, hour in (("Algebra", 9), ("Botany", 11)):
         section = timetable.section(instructor, code=title.upper()[:3] + "1")
-        start = timetable.datetime.time(hour)
+        start = datetime.time(hour)
         fields = {"title": title, "presenter": instructor, "user": scheduler, "start_time": start}
         timetable.schedule(section, in_room=room, **fields)
     return room

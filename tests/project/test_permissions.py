@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import Submission
+from schedules.models import Feed, Submission
 from tests.support import timetable
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +88,11 @@ TABLE: dict[str, Row] = {
     "authorization_progress": row(ADMINS, CONFIGURATION),
     "healthz": row(OPEN),
     "readyz": row((503, 503, 503, 503, 503)),
+    # What is signed in the address decides, not who is signed in.
+    "feeds": row(SIGNED_IN),
+    "feed": row((404, 404, 404, 404, 404), "1.not-signed"),
+    "revoke_feed": row((SIGN_IN, 404, 404, 404, 200), "feed"),
+    "recorder_report": row((405, 405, 405, 405, 405), "1.not-signed", 1),
     "admin:index": row(ADMIN_SITE),
     "admin:login": row((SIGN_IN, 403, 403, 403, 302)),
     "admin:logout": row((405, 405, 405, 405, 405)),
@@ -149,7 +154,7 @@ def no_heartbeats() -> None:
 
 
 @pytest.fixture
-def arguments(scheduler) -> dict[str, int]:
+def arguments(scheduler) -> dict[str, object]:
     configuration = ApiConfiguration.objects.create(
         name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
     )
@@ -165,10 +170,11 @@ def arguments(scheduler) -> dict[str, int]:
         "user": scheduler.pk,
         "directory": Directory.of(configuration).pk,
         "lmsinstructor": instructor.pk,
+        "feed": Feed.objects.create(room=timetable.room(), audience="recorder").pk,
         "lmscourse": lms_course.pk,
         "section": section.pk,
         "schedule": schedule.pk,
-        "capture": schedule.captures.first().pk,
+        "capture": schedule.captures.earliest("pk").pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
         "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
