@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from accounts.models import User
 from schedules import conflicts, planning
 from schedules.conflicts import Wanted
-from schedules.models import Capture
+from schedules.models import Capture, Room
 from schedules.models.courses import Department, Organization, SchedulerScope
 from schedules.planning import Planned, Times
 from schedules.scheduling import new_capture
@@ -212,4 +212,4 @@ def test_conflicts_cost_the_same_however_many_dates_there_are(weeks, taken, sche
 def test_no_wishes_cost_nothing(django_assert_num_queries):
     with django_assert_num_queries(0):
         assert conflicts.in_the_way([], user=None) == {}
-        assert conflicts.elsewhere([], [], room=timetable.Room(), user=None) == {}
+        assert conflicts.elsewhere([], [], room=Room(), user=None) == {}

@@ -88,13 +88,17 @@ def test_a_moment_is_the_first_at_which_the_clocks_show_it(on, at, zone):
         assert note in (None, ClockNote.TWICE)
 
 
+def offset_at(moment: datetime.datetime, zone: ZoneInfo) -> datetime.timedelta:
+    return moment.astimezone(zone).utcoffset() or datetime.timedelta()
+
+
 def changes_of(zone: ZoneInfo, year: int) -> list[tuple[datetime.datetime, datetime.timedelta]]:
     """The moments at which the offset changes in a year, and by how much."""
     found = []
     moment = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
-    before = moment.astimezone(zone).utcoffset()
+    before = offset_at(moment, zone)
     while moment.year == year:
-        after = moment.astimezone(zone).utcoffset()
+        after = offset_at(moment, zone)
         if after != before:
             found.append((moment, after - before))
         before, moment = after, moment + HOUR / 4

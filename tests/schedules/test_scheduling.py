@@ -109,11 +109,10 @@ def test_the_recorders_time_comes_from_schedule_room_and_campus(campus, room, sc
 def test_non_teaching_days_of_term_and_campus_are_left_out():
     room, term = timetable.room(), timetable.term()
     campus = room.building.campus
-    for week, where in enumerate(
-        [{"term": term}, {"campus": campus}, {"term": term, "campus": timetable.campus()}]
-    ):
+    applying = [(term, None), (None, campus), (term, timetable.campus())]
+    for week, (of_term, of_campus) in enumerate(applying):
         day = MONDAY + WEEK * week
-        NonTeachingDay.objects.create(first=day, last=day, name=f"Holiday {week}", **where)
+        NonTeachingDay.objects.create(first=day, last=day, name=f"Holiday {week}", term=of_term, campus=of_campus)
 
     made = timetable.schedule(timetable.section(term=term), in_room=room)
 
