@@ -271,9 +271,10 @@ class FileKind(ABC):
             setattr(row, name, value)
             words = str(row._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
             entries += difference(f"{words[:1].upper()}{words[1:]}{label}", old, shown(row, name))
-        checked = {field.name for field in row._meta.fields} if new else set(differing)
+        # Relations are to rows that were just read or made.
+        skipped = {one.name for one in row._meta.fields if one.is_relation or not (new or one.name in differing)}
         try:
-            row.clean_fields(exclude={field.name for field in row._meta.fields} - checked)
+            row.clean_fields(exclude=skipped)
         except ValidationError as error:
             raise self.refusal(error) from error
         row.save()

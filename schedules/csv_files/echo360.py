@@ -57,10 +57,9 @@ _FIELDS = {
 
 
 def is_theirs(header: Collection[str]) -> bool:
-    """Columns of theirs alone, one of which at least is no column of ours."""
+    """Columns of theirs alone; the external id is ours as well."""
     names = {plain(name) for name in header}
-    theirs = {plain(name) for name in Echo360Schedules.header()}
-    return names <= theirs and bool(names & {"start_date", "room_id", "sections", "duration_minutes", "term_id"})
+    return names <= {plain(name) for name in Echo360Schedules.header()} and names != {"external_id"}
 
 
 class Echo360Schedules(ScheduleKind):

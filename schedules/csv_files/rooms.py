@@ -69,6 +69,10 @@ class Rooms(FileKind):
             room = self.places.rooms.find(building.pk, cells.text("room"))
         if room is not None:
             self.touch(room, cells)
+        if not values.get("inputs", True):
+            if room is not None and room.inputs:
+                raise refuse("inputs", "Name at least one input.")
+            del values["inputs"]
         kind = Kind.CREATED if room is None else Kind.CHANGED
         changed = copy.copy(room) if room is not None else Room()
         if room is None or moved:
@@ -95,7 +99,7 @@ class Rooms(FileKind):
         campus_known = self.places.campus(cells.text("campus"))
         if campus_known is None:
             campus_known = self._new_campus(cells)
-            zone: list[Difference] = [("Campus", "", f"{campus_known} ({campus_known.time_zone})")]
+            zone: list[Difference] = [("New campus", "", f"{campus_known} ({campus_known.time_zone})")]
         else:
             zone = self._zone(cells, campus_known)
         campus = self.places.campuses.get(campus_known.pk) or campus_known
@@ -104,7 +108,7 @@ class Rooms(FileKind):
             building = Building(campus=campus)
             self.record(building, ADDED, self.save_fields(building, {"name": cells.text("building")}))
             self.fresh(self.places.buildings, building)
-            zone = [*zone, ("Building", "", str(building))]
+            zone = [*zone, ("New building", "", str(building))]
         building.campus = campus
         return building, zone
 

@@ -183,13 +183,13 @@ class ScheduleKind(FileKind):
 
     def _clean(self, schedule: CaptureSchedule, before: CaptureSchedule | None) -> None:
         """The fields on their own; the rule and the room are judged by `scheduling`."""
-        same = {
+        skipped = {
             one.name
             for one in schedule._meta.fields
-            if before is not None and getattr(schedule, one.attname) == getattr(before, one.attname)
+            if one.is_relation or (before and getattr(schedule, one.attname) == getattr(before, one.attname))
         }
         try:
-            schedule.clean_fields(exclude=same | {"weekdays", "left_out", "put_back"})
+            schedule.clean_fields(exclude=skipped | set(LISTS))
         except ValidationError as error:
             raise self.refusal(error) from error
 

@@ -170,7 +170,7 @@ class Sections(FileKind):
         self.record(course, ADDED, self.save_fields(course, values))
         self.fresh(self.courses, course)
         self.say(("course", course.pk), course.name, cells, "course_name")
-        return course, [("Course", "", str(course))]
+        return course, [("New course", "", str(course))]
 
     def _renamed(self, cells: Cells, course: Course) -> tuple[Course, list[Difference]]:
         name = cells.text("course_name")
@@ -233,7 +233,7 @@ class Sections(FileKind):
         SectionInstructor.objects.filter(section=section, user__email__in=wanted[:1]).update(is_primary=True)
         new = [person for person in people if isinstance(person, str)]
         entries = difference("Instructors", written.joined(present), written.joined(wanted))
-        return [*entries, *(("Person added", "", email) for email in new)]
+        return [*entries, *(("New person", "", email) for email in new)]
 
     # --- LMS courses ---
     def _lms_courses(self, cell: str, configuration: str) -> list[LmsCourse]:
