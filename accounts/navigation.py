@@ -49,6 +49,12 @@ DESTINATIONS = (
         frozenset({Role.ADMINISTRATORS}),
         "Add people, give them their roles, set their passwords.",
     ),
+    Destination(
+        "Import and export",
+        "files",
+        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS}),
+        "CSV files of rooms, terms, people, sections and schedules: see what would change, then save.",
+    ),
 )
 
 

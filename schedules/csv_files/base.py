@@ -135,6 +135,8 @@ class FileKind(ABC):
     columns: ClassVar[tuple[Column, ...]]
     importers: ClassVar[tuple[Role, ...]] = ()
     exporters: ClassVar[tuple[Role, ...]] = (Role.SCHEDULERS,)
+    # Templates show a kind, and would otherwise make an object of it.
+    do_not_call_in_templates: ClassVar[bool] = True
 
     def __init__(self, user: User, table: Table) -> None:
         self.user = user

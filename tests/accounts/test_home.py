@@ -38,10 +38,10 @@ def navigation(response: HttpResponse) -> list[str]:
     [
         (
             "admin",
-            ["LMS API configurations", "LMS directory", "People", "Profile"],
-            ["Home", "LMS API configurations", "LMS directory", "People"],
+            ["LMS API configurations", "LMS directory", "People", "Import and export", "Profile"],
+            ["Home", "LMS API configurations", "LMS directory", "People", "Import and export"],
         ),
-        ("scheduler", ["Schedules", "Profile"], ["Home"]),
+        ("scheduler", ["Import and export", "Schedules", "Profile"], ["Home", "Import and export"]),
         ("instructor", ["Viewing analytics", "Profile"], ["Home"]),
         ("outsider", ["You have no role yet"], ["Home"]),
     ],

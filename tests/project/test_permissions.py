@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
+from schedules.models import ImportJob
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -19,6 +20,7 @@ OPEN = (200, 200, 200, 200, 200)
 SIGNED_IN = (SIGN_IN, 200, 200, 200, 200)
 ADMIN_SITE = (SIGN_IN, 403, 403, 403, 200)
 ADMINS = (SIGN_IN, 403, 403, 403, 200)
+SCHEDULERS = (SIGN_IN, 403, 403, 200, 200)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ TABLE: dict[str, Row] = {
     "oauth2_result": row((SIGN_IN, 403, 403, 403, 302)),
     "authorize": row((SIGN_IN, 403, 403, 403, 302), CONFIGURATION),
     "authorization_progress": row(ADMINS, CONFIGURATION),
+    # CSV files: schedulers import terms, sections and schedules (tests/schedules/test_csv_jobs.py has the others).
+    "files": row(SCHEDULERS),
+    "file_upload": row(SCHEDULERS, "terms"),
+    "file_export": row(SCHEDULERS, "terms"),
+    "file_sample": row(SCHEDULERS, "terms"),
+    "file_job": row((SIGN_IN, 403, 403, 200, 404), "importjob"),
     "healthz": row(OPEN),
     "readyz": row((503, 503, 503, 503, 503)),
     "admin:index": row(ADMIN_SITE),
@@ -136,6 +144,7 @@ def arguments(scheduler) -> dict[str, int]:
         "directory": Directory.of(configuration).pk,
         "lmsinstructor": instructor.pk,
         "lmscourse": LmsCourse.objects.create(configuration=configuration, lms_id="2", name="Algebra").pk,
+        "importjob": ImportJob.objects.create(user=scheduler, kind="terms", file_name="terms.csv", content=b"").pk,
         "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
     }
 

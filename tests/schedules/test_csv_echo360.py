@@ -19,8 +19,8 @@ HEADER = (
     "External Id"
 )
 ROW = (
-    "2045-10-02|09:00:00|2045-10-29|MO,WE|2045-10-09|90|T1|Cells|R1|S1=relative#1|P1|Dr Guest|TRUE|FALSE|Display|"
-    "Video|Medium|Medium|C1"
+    "2045-10-02|09:00:00|2045-10-29|MO,WE|2045-10-09|90|T1|Cells|R1|S1=relative#1|P1|Dr Guest|TRUE|FALSE|"
+    "Display|Video|Medium|Medium|C1"
 )
 
 
