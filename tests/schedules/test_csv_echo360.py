@@ -15,8 +15,8 @@ from tests.support.csv_files import check, kinds, problems, save, written
 pytestmark = pytest.mark.django_db
 HEADER = (
     "Start Date|Start Time|End Date|Days Of Week|Exclusion Dates|Duration Minutes|Term Id|Name|Room Id|Sections|"
-    "Instructor Id|Guest Instructor|Should Caption|Should Stream Live|Input1|Input2|Capture Quality|Stream Quality|"
-    "External Id"
+    "Instructor Id|Guest Instructor|Should Caption|Should Stream Live|Input1|Input2|Capture Quality|"
+    "Stream Quality|External Id"
 )
 ROW = (
     "2045-10-02|09:00:00|2045-10-29|MO,WE|2045-10-09|90|T1|Cells|R1|S1=relative#1|P1|Dr Guest|TRUE|FALSE|"

@@ -38,7 +38,7 @@ from tests.support.timetable import MONDAY
 pytestmark = pytest.mark.django_db
 SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 ORDER = ("rooms", "terms", "users", "sections", "schedules")
-# What could be taken for something else in a cell: formulas, separators, quotes, escapes, other scripts, line ends.
+# What could be taken for something else in a cell: formulas, separators, quotes, escapes, line ends.
 NASTY = ["=1+1", "+1", "-x", "@cmd", "'=1", "''@", "a;b", "a,b", 'say "so"', "back\\slash", "\\;"]
 NASTY += ["ü Ω 漢 🎓", "a\nb", "x..y", "|"]
 LETTERS = st.characters(exclude_categories=["C", "Z"])
