@@ -148,6 +148,8 @@ class FileKind(ABC):
         self._saying: dict[Hashable, tuple[int, str]] = {}
         # Which line a row of the database was last spoken of in, and the same for keys as the file has them.
         self.lines: dict[int, int] = {}
+        # Rows that made or changed something.
+        self.saved = 0
         self._keys: dict[Hashable, int] = {}
 
     # --- To be said by each kind ---

@@ -12,6 +12,7 @@ from django.utils import timezone
 from psycopg import errors
 
 from schedules.models import ImportJob
+from schedules.models.changes import Difference
 from schedules.scheduling import RoomTaken
 
 from . import outcome, reading
@@ -21,6 +22,9 @@ from .registry import kind_of
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+NAMING = {"Building", "Name", "Course", "Term", "Section number", "Email"}
 
 
 class NotAsChecked(Exception):
@@ -97,8 +101,9 @@ def _one(run: FileKind, cells: Cells, fault: str) -> Outcome:
         with transaction.atomic():
             kind, row, what, differences = run.carry_out(cells)
         run.lines[row.pk] = cells.line
+        run.saved += kind != outcome.Kind.UNCHANGED
         passed = True
-        return Outcome(cells.line, kind, what, tuple(differences))
+        return Outcome(cells.line, kind, what, _told(kind, what, differences))
     except Refusal as error:
         problems: Sequence[Problem] = error.problems
     except ValidationError as error:
@@ -112,6 +117,13 @@ def _one(run: FileKind, cells: Cells, fault: str) -> Outcome:
     finally:
         run.settle(passed=passed)
     return refused(cells.line, run.describe(cells), problems)
+
+
+def _told(kind: outcome.Kind, what: str, differences: list[Difference]) -> tuple[Difference, ...]:
+    """Of something new, what its name does not say already."""
+    if kind != outcome.Kind.CREATED:
+        return tuple(differences)
+    return tuple(entry for entry in differences if entry[0] not in NAMING or entry[2] not in what)
 
 
 def _broken_rule(error: IntegrityError) -> Problem:

@@ -61,6 +61,16 @@ class ScheduleKind(FileKind):
     """Common to our file and Echo360's. The names of columns below are the fields of the model."""
 
     title_column = "title"
+    # A new schedule costs about 15 ms with its captures, and the check of a file is one request.
+    at_once = 2_000
+
+    def allow_one_more(self) -> None:
+        """Raises Refusal if the file has saved as much as it may; unchanged rows do not count."""
+        if self.saved >= self.at_once:
+            reason = (
+                f"A file saves {self.at_once:,} schedules at a time. Save the good rows, then upload it again."
+            )
+            raise refuse(self.title_column, reason)
 
     def read_known(self, titles: set[str], ids: set[str], codes: set[str]) -> None:
         """`codes`: what the file says of courses; `ids`: external ids of schedules."""
@@ -104,6 +114,7 @@ class ScheduleKind(FileKind):
         self, cells: Cells, wanted: Wanted, schedule: CaptureSchedule | None
     ) -> tuple[Kind, models.Model, str, list[Difference]]:
         if schedule is None:
+            self.allow_one_more()
             made = self._create(wanted)
             return Kind.CREATED, made, in_words(made), self._created_in_words(made)
         self.touch(schedule, cells)
@@ -157,6 +168,7 @@ class ScheduleKind(FileKind):
         publications = self._publications(wanted, schedule)
         entries: list[Difference] = []
         if _compared(changed, publications) != _compared(schedule, list(schedule.publications.all())):
+            self.allow_one_more()
             self._clean(changed, schedule)
             old = scheduling.summary(schedule, list(schedule.publications.all()))
             effect = scheduling.change_schedule(changed, publications, user=self.user)

@@ -186,11 +186,14 @@ def test_column_names_are_read_in_any_case_and_order(admin):
     ) == ["created"]
 
 
-def test_ten_thousand_rows_are_checked_and_found_again(admin):
+def test_ten_thousand_rows_are_checked(admin):
     rows = [f"N|Building {number % 50}|Room {number}|UTC" for number in range(10_000)]
-    content = written("campus|building|room|time_zone", *rows)
-    assert set(kinds(save("rooms", content, admin))) == {"created"}
-    assert Room.objects.count() == 10_000
+    content = written("campus|building|room|time_zone", *rows, "N|Building 1|room 1|UTC")
+    with pytest.raises(Unreadable, match="More than 10,000 rows"):
+        check("rooms", content, admin)
+    outcomes = check("rooms", written("campus|building|room|time_zone", *rows[:-1], "n|building 1|room 1|"), admin)
+    assert set(kinds(outcomes[:-1])) == {"created"}
+    assert problems(outcomes) == [(10_001, "campus", "Line 3 is about the same. Keep one of them.")]
 
 
 def queries_of_a_check(content, user):

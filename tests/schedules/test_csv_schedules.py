@@ -240,6 +240,21 @@ def test_a_conflict_inside_the_file_names_the_line(ready, scheduler):
     assert Capture.objects.filter(title="Genes").count() == 0
 
 
+def test_a_large_file_is_saved_in_parts(ready, scheduler, monkeypatch):
+    monkeypatch.setattr("schedules.csv_files.schedule_saving.ScheduleKind.at_once", 2)
+    rows = [
+        ROW.replace("09:00|10:30", f"{hour}:00|{hour}:30").replace("C1", f"C{hour}") for hour in (9, 11, 13, 15)
+    ]
+    content = written(HEADER, *rows)
+    assert kinds(save("schedules", content, scheduler, good_only=True)) == [
+        "created",
+        "created",
+        "refused",
+        "refused",
+    ]
+    assert kinds(save("schedules", content, scheduler)) == ["unchanged", "unchanged", "created", "created"]
+
+
 def test_the_same_schedule_twice(ready, scheduler):
     found = problems(check("schedules", written(HEADER, ROW, ROW.replace("Cells", "Genes")), scheduler))
     assert found == [(3, "title", "Line 2 is about the same. Keep one of them.")]
