@@ -68,7 +68,7 @@ class ScheduleKind(FileKind):
         """Raises Refusal if the file has saved as much as it may; unchanged rows do not count."""
         if self.saved >= self.at_once:
             reason = (
-                f"A file saves {self.at_once:,} schedules at a time. Save the good rows, then upload it again."
+                f"Only {self.at_once:,} schedules are saved at a time. Save the good rows, then upload it again."
             )
             raise refuse(self.title_column, reason)
 

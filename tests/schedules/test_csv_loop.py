@@ -36,7 +36,7 @@ from tests.support.csv_files import check, exported, kinds, save
 from tests.support.timetable import MONDAY
 
 pytestmark = pytest.mark.django_db
-SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+MANY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ORDER = ("rooms", "terms", "users", "sections", "schedules")
 # What could be taken for something else in a cell: formulas, separators, quotes, escapes, line ends.
 NASTY = ["=1+1", "+1", "-x", "@cmd", "'=1", "''@", "a;b", "a,b", 'say "so"', "back\\slash", "\\;"]
@@ -108,7 +108,7 @@ def in_full(names: list[str], draw: st.DataObject) -> None:
         create_schedule(schedule, [draw.draw(AVAILABILITY).to(one) for one in sections], user=None)
 
 
-@settings(max_examples=25, **SETTINGS)
+@settings(MANY, max_examples=25)
 @given(names=NAMES, draw=st.data())
 def test_what_is_exported_is_imported_unchanged(admin, names, draw):
     with transaction.atomic():
@@ -123,7 +123,7 @@ def test_what_is_exported_is_imported_unchanged(admin, names, draw):
         transaction.set_rollback(True)
 
 
-@settings(max_examples=10, **SETTINGS)
+@settings(MANY, max_examples=10)
 @given(names=NAMES, draw=st.data())
 def test_what_is_exported_can_be_imported_into_an_empty_place(admin, names, draw):
     with transaction.atomic():

@@ -271,7 +271,7 @@ def test_two_schedules_that_look_the_same(ready, admin):
 
 def test_what_has_begun_is_not_touched(ready, scheduler):
     save("schedules", written(HEADER, ROW), scheduler)
-    begun = one().captures.order_by("rule_date").first()
+    begun = one().captures.get(rule_date=MONDAY)
     Capture.objects.filter(pk=begun.pk).update(state=Capture.State.RECORDED)
     save("schedules", written("external_id|title", "C1|New title"), scheduler)
     begun.refresh_from_db()
