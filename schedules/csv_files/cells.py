@@ -52,6 +52,8 @@ def date(cell: str, *, american: bool = False) -> datetime.date:
         if not other:
             raise ValueError(f"“{cell}” is not a date. Write it as 2045-10-02.")
         month, day, year = (int(one) for one in other.groups())
+    if not 1970 <= year <= 2199:
+        raise ValueError(f"The year of {cell} cannot be meant. Write the date as 2045-10-02.")
     try:
         return datetime.date(year, month, day)
     except ValueError:

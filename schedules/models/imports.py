@@ -13,6 +13,9 @@ KEPT_FOR = datetime.timedelta(days=1)
 
 
 class ImportJobQuerySet(models.QuerySet["ImportJob"]):
+    def current(self) -> ImportJobQuerySet:
+        return self.filter(created_at__gte=timezone.now() - KEPT_FOR)
+
     def expired(self) -> ImportJobQuerySet:
         return self.filter(created_at__lt=timezone.now() - KEPT_FOR)
 

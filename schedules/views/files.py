@@ -131,7 +131,7 @@ def _described(kind: type[FileKind]) -> list[dict[str, Any]]:
 def job(request: HttpRequest, pk: int) -> HttpResponse:
     """What the check found; Save does it."""
     user = _user(request)
-    found = get_object_or_404(ImportJob, pk=pk, user=user)
+    found = get_object_or_404(ImportJob.objects.current(), pk=pk, user=user)
     kind = _kind(found.kind)
     if not registry.may_import(kind, user):
         raise PermissionDenied
@@ -180,6 +180,7 @@ def _save(request: HttpRequest, found: ImportJob, user: User) -> None:
 
 
 @role_required(Role.SCHEDULERS)
+@never_cache
 @require_safe
 def export(request: HttpRequest, kind: str) -> HttpResponse:
     found = _kind(kind)

@@ -122,8 +122,10 @@ def test_who_lost_the_role_saves_nothing(client, upload, scheduler):
 def test_files_are_forgotten_after_a_day(client, upload):
     address = upload(written(HEADER, GOOD))["Location"]
     ImportJob.objects.update(created_at=timezone.now() - datetime.timedelta(days=1, minutes=1))
-    upload(written(HEADER, BAD))
     assert client.get(address).status_code == 404
+    assert client.post(address).status_code == 404
+    upload(written(HEADER, BAD))
+    assert ImportJob.objects.count() == 1
 
 
 def test_the_check_and_the_saving_are_one_transaction_each(admin, monkeypatch):

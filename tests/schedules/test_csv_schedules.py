@@ -180,6 +180,7 @@ def test_a_lecture_over_midnight(ready, admin):
         ("|101|", "|102|", "room", "no room “102”"),
         ("2045-10-02", "", "starts_on", "Enter the first date"),
         ("2045-10-02", "2.10.2045", "starts_on", "not a date"),
+        ("2045-10-02", "0001-01-01", "starts_on", "cannot be meant"),
         ("2045-10-02|2045-10-29", "2020-10-02|2020-10-29", "starts_on", "in the past"),
         ("2045-10-29", "", "ends_on", "Enter the last date"),
         ("2045-10-29", "2045-10-01", "ends_on", "before the first"),
