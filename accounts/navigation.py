@@ -32,6 +32,18 @@ class Item:
 
 DESTINATIONS = (
     Destination(
+        "Link and schedule",
+        "link_course",
+        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS}),
+        "Find an LMS course by its instructor, give it a section, and schedule a term of captures in one go.",
+    ),
+    Destination(
+        "Schedules",
+        "schedules",
+        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS, Role.INSTRUCTORS}),
+        "See what is scheduled and what will be recorded: as lists, by day and building, by section.",
+    ),
+    Destination(
         "LMS API configurations",
         "admin:configurations_apiconfiguration_changelist",
         frozenset({Role.ADMINISTRATORS}),
@@ -48,12 +60,6 @@ DESTINATIONS = (
         "admin:accounts_user_changelist",
         frozenset({Role.ADMINISTRATORS}),
         "Add people, give them their roles, set their passwords.",
-    ),
-    Destination(
-        "Import and export",
-        "files",
-        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS}),
-        "CSV files of rooms, terms, people, sections and schedules: see what would change, then save.",
     ),
 )
 

@@ -5,8 +5,10 @@ What its ids mean here: an external id, or the name that we give the thing.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -116,10 +118,15 @@ class Echo360Schedules(ScheduleKind):
 
     def prepare(self) -> None:
         names = self.accept_header(self.table.header)
-        rows = [self.cells_of(row, names) for row in self.table.rows]
+        self.rows = rows = [self.cells_of(row, names) for row in self.table.rows]
         ids = {name for row in rows for name, _ in _pairs(row.text("Sections"))}
         titles = {row.text("Name") for row in rows}
         self.read_known(titles, {row.text("External Id") for row in rows}, ids)
+
+    def mentioned(self) -> Iterator[Room]:
+        for row in self.rows:
+            with contextlib.suppress(Refusal):
+                yield self._room(row.text("Room Id"))
 
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         fields = self._fields(cells)
@@ -180,17 +187,22 @@ class Echo360Schedules(ScheduleKind):
             raise refuse("Term Id", f"There is no term with the external id or the name “{text}”.")
         return found
 
+    @cached_property
+    def _by_name(self) -> dict[tuple[int, str], list[Section]]:
+        """Sections by their whole name (under 0), and by term and course code."""
+        found: dict[tuple[int, str], list[Section]] = {}
+        for one in self.sections:
+            for key in ((0, str(one).lower()), (one.term_id, one.course.code.lower())):
+                found.setdefault(key, []).append(one)
+        return found
+
     def _section(self, name: str, term: Term | None) -> Section:
         """By external id; by what we call it; by course code, if the term has one section of that course."""
         section = self.sections.by_external_id(name)
         if section is None:
-            wanted = name.lower()
-            same = [
-                one
-                for one in self.sections
-                if wanted == str(one).lower()
-                or (term is not None and one.term_id == term.pk and wanted == one.course.code.lower())
-            ]
+            same = self._by_name.get((0, name.lower()), [])
+            if not same and term is not None:
+                same = self._by_name.get((term.pk, name.lower()), [])
             if len(same) > 1:
                 raise refuse("Sections", f"{len(same)} sections fit “{name}”. Use external ids.")
             section = same[0] if same else None

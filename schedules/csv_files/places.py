@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from schedules.models import Building, Campus, Room
 
@@ -50,12 +51,20 @@ class Places:
             raise refuse("room", f"{building} has no room “{name}” that is yours to schedule.")
         return found
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[Room]]:
+        """Rooms by each of the names that are used for them."""
+        found: dict[str, list[Room]] = {}
+        for one in self.rooms:
+            for name in {one.name.lower(), one.place.lower(), str(one).lower()}:
+                found.setdefault(name, []).append(one)
+        return found
+
     def _anywhere(self, name: str) -> Room:
         found = self.rooms.by_external_id(name)
         if found is not None:
             return found
-        wanted = name.lower()
-        same = [one for one in self.rooms if wanted in (one.name.lower(), one.place.lower(), str(one).lower())]
+        same = self._by_name.get(name.lower(), [])
         if len(same) == 1:
             return same[0]
         if same:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 from accounts.roles import Role
-from schedules.models import CaptureSchedule, Input, Section
+from schedules.models import CaptureSchedule, Input, Room, Section
 from schedules.models.captures import Quality
 from schedules.models.changes import Difference
 
 from . import cells as written
 from . import echo360, publishing
 from .base import Cells, Column, FileKind, external_id
-from .outcome import Kind
+from .outcome import Kind, Refusal
 from .publishing import Availability
 from .schedule_saving import ScheduleKind, Wanted
 
@@ -118,10 +119,15 @@ class Schedules(ScheduleKind):
 
     def prepare(self) -> None:
         names = self.accept_header(self.table.header)
-        rows = [self.cells_of(row, names) for row in self.table.rows]
+        self.rows = rows = [self.cells_of(row, names) for row in self.table.rows]
         codes = {code for row in rows for code in written.parts(row.text("course_code"))}
         titles, ids = {row.text("title") for row in rows}, {row.text("external_id") for row in rows}
         self.read_known(titles, ids, codes)
+
+    def mentioned(self) -> Iterator[Room]:
+        for row in self.rows:
+            with contextlib.suppress(Refusal):
+                yield self.places.room(row.text("campus"), row.text("building"), row.text("room"))
 
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         fields = self._fields(cells)

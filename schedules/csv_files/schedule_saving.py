@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,7 +93,13 @@ class ScheduleKind(FileKind):
             if schedule.external_id:
                 self.by_id[schedule.external_id] = schedule
             self.by_key.setdefault(_key(schedule.__dict__), []).append(schedule)
+        # In one order, so that two files at once wait for each other and do not block each other.
+        scheduling.hold_rooms(*self.mentioned(), *(one.room for one in schedules))
         self.own_sections = set(Section.objects.manageable_by(self.user).values_list("pk", flat=True))
+
+    @abstractmethod
+    def mentioned(self) -> Iterable[Room]:
+        """The rooms that the file names."""
 
     def existing(self, fields: dict[str, Any]) -> CaptureSchedule | None:
         """By external id; else by title, room, first date and start, if it has no other external id."""

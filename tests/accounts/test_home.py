@@ -38,11 +38,22 @@ def navigation(response: HttpResponse) -> list[str]:
     [
         (
             "admin",
-            ["LMS API configurations", "LMS directory", "People", "Import and export", "Profile"],
-            ["Home", "LMS API configurations", "LMS directory", "People", "Import and export"],
+            [
+                "Link and schedule",
+                "Schedules",
+                "LMS API configurations",
+                "LMS directory",
+                "People",
+                "Profile",
+            ],
+            ["Home", "Link and schedule", "Schedules", "LMS API configurations", "LMS directory", "People"],
         ),
-        ("scheduler", ["Import and export", "Schedules", "Profile"], ["Home", "Import and export"]),
-        ("instructor", ["Viewing analytics", "Profile"], ["Home"]),
+        (
+            "scheduler",
+            ["Link and schedule", "Schedules", "Profile"],
+            ["Home", "Link and schedule", "Schedules"],
+        ),
+        ("instructor", ["Schedules", "Viewing analytics", "Profile"], ["Home", "Schedules"]),
         ("outsider", ["You have no role yet"], ["Home"]),
     ],
 )

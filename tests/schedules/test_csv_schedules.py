@@ -97,7 +97,7 @@ def test_a_missing_column_keeps_and_an_empty_cell_clears(ready, scheduler):
         "Left out": ("9 Oct 2045", ""),
         "Presenter": ("Instructor", ""),
         "Live stream": ("yes", "no"),
-        "Published to BIO1 · 001 · Autumn": ("Available 2 days after the recording", "Available at once"),
+        "Published to BIO1 · 001 · Autumn": ("available 2 days after the recording", "available at once"),
         "Captures": ("", "1 added"),
     }
     assert one().external_id == "C1"
