@@ -58,6 +58,11 @@ POSTED_BY_READERS = (SIGN_IN, 403, 405, 405, 405)
 
 
 TABLE: dict[str, Row] = {
+    "schedules": row((SIGN_IN, 403, 200, 200, 200)),
+    "captures": row((SIGN_IN, 403, 200, 200, 200)),
+    "search": row((SIGN_IN, 403, 200, 200, 200)),
+    "choose_columns": row(POSTED_BY_READERS),
+    "day": row(SCHEDULERS),
     "link_course": row(SCHEDULERS),
     "suggest_instructors": row(SCHEDULERS),
     "linked": row((SIGN_IN, 403, 403, 404, 200), "submission"),
