@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from .forms import PersonAddForm, PersonChangeForm, PersonPasswordForm
+from .in_use import SaysWhatRestsOnIt
 from .models import User
 
 admin.site.site_header = "echo_lms"
@@ -37,7 +38,7 @@ class RoleFilter(admin.RelatedFieldListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(SaysWhatRestsOnIt, UserAdmin[User]):
     form = PersonChangeForm
     add_form = PersonAddForm
     change_password_form = PersonPasswordForm
