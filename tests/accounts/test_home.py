@@ -38,8 +38,8 @@ def navigation(response: HttpResponse) -> list[str]:
     [
         (
             "admin",
-            ["LMS API configurations", "LMS directory", "People", "Profile"],
-            ["Home", "LMS API configurations", "LMS directory", "People"],
+            ["LMS API configurations", "LMS directory", "Places and terms", "People", "Profile"],
+            ["Home", "LMS API configurations", "LMS directory", "Places and terms", "People"],
         ),
         ("scheduler", ["Schedules", "Profile"], ["Home"]),
         ("instructor", ["Viewing analytics", "Profile"], ["Home"]),

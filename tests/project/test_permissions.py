@@ -11,6 +11,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
+from schedules.models import Department, NonTeachingDay, Organization
+from tests.support import timetable
+from tests.support.timetable import MONDAY
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -45,6 +48,17 @@ def directory_urls(model: str) -> dict[str, Row]:
         f"admin:directory_{model}_change": row(ADMIN_SITE, model),
         f"admin:directory_{model}_delete": row(nobody, model),
         f"admin:directory_{model}_history": row(ADMIN_SITE, model),
+    }
+
+
+def places_urls(model: str) -> dict[str, Row]:
+    """Places, terms and courses are the administrators' to keep."""
+    return {
+        f"admin:schedules_{model}_changelist": row(ADMIN_SITE),
+        f"admin:schedules_{model}_add": row(ADMIN_SITE),
+        f"admin:schedules_{model}_change": row(ADMIN_SITE, model),
+        f"admin:schedules_{model}_delete": row(ADMIN_SITE, model),
+        f"admin:schedules_{model}_history": row(ADMIN_SITE, model),
     }
 
 
@@ -94,6 +108,16 @@ TABLE: dict[str, Row] = {
     "admin:directory_lmsinstructor_refresh": row((SIGN_IN, 403, 403, 403, 405), "lmsinstructor"),
     **directory_urls("lmscourse"),
     **directory_urls("refreshrun"),
+    **places_urls("campus"),
+    **places_urls("building"),
+    **places_urls("room"),
+    **places_urls("term"),
+    **places_urls("nonteachingday"),
+    **places_urls("organization"),
+    **places_urls("department"),
+    **places_urls("course"),
+    **places_urls("section"),
+    **places_urls("schedulerscope"),
     "admin:accounts_user_changelist": row(ADMIN_SITE),
     "admin:accounts_user_add": row(ADMIN_SITE),
     "admin:accounts_user_change": row(ADMIN_SITE, "user"),
@@ -129,7 +153,22 @@ def arguments(scheduler) -> dict[str, int]:
     )
     event = ConnectionEvent.record(configuration, ConnectionEvent.Kind.ADDED)
     instructor = LmsInstructor.objects.create(configuration=configuration, lms_id="1", name="Ira Instructor")
+    section = timetable.section()
+    room = timetable.room()
+    campus = room.building.campus
+    organization = Organization.objects.create(name="University")
+    day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
     return {
+        "campus": campus.pk,
+        "building": room.building.pk,
+        "room": room.pk,
+        "term": section.term.pk,
+        "nonteachingday": day.pk,
+        "organization": organization.pk,
+        "department": Department.objects.create(name="Physics", organization=organization).pk,
+        "course": section.course.pk,
+        "section": section.pk,
+        "schedulerscope": scheduler.scheduler_scopes.create(campus=campus).pk,
         "configuration": configuration.pk,
         "event": event.pk,
         "user": scheduler.pk,
