@@ -33,6 +33,12 @@ class Item:
 
 DESTINATIONS = (
     Destination(
+        "Link and schedule",
+        "link_course",
+        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS}),
+        "Find an LMS course by its instructor, give it a section, and schedule a term of captures in one go.",
+    ),
+    Destination(
         "LMS API configurations",
         "admin:configurations_apiconfiguration_changelist",
         frozenset({Role.ADMINISTRATORS}),

@@ -93,6 +93,7 @@ def _start(tree: Tree, data: Path, ports: environment.Ports) -> None:
     say("Preparing the database…")
     _step(logs, variables, "manage.py", "migrate", "--no-input")
     _step(logs, variables, "-m", "demo.people")
+    _step(logs, variables, "-m", "demo.timetable")
     _step(logs, variables, "manage.py", "collectstatic", "--no-input")
     say("Starting the sandbox Canvas, web, worker and beat…")
     for name, command in _commands(data, ports).items():

@@ -5,6 +5,7 @@ Only `recording.py` writes what Canvas says.
 from __future__ import annotations
 
 import datetime
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -64,6 +65,14 @@ class Directory(models.Model):
         except Directory.DoesNotExist:
             return cls.objects.get_or_create(configuration=configuration)[0]
 
+    @classmethod
+    def of_enabled(cls) -> list[Self]:
+        """Those of the configurations that are in use, by name: what a look-up can choose from."""
+        new = ApiConfiguration.objects.filter(directory=None, enabled=True)
+        cls.objects.bulk_create([cls(configuration=one) for one in new], ignore_conflicts=True)
+        found = cls.objects.filter(configuration__enabled=True)
+        return list(found.select_related("configuration__authorization").order_by("configuration__name"))
+
     @property
     def interval(self) -> datetime.timedelta:
         return datetime.timedelta(minutes=self.refresh_minutes)
@@ -83,6 +92,10 @@ class InstructorQuerySet(models.QuerySet["LmsInstructor"]):
         return self.annotate(email_lower=Lower("email"), login_lower=Lower("login_id")).filter(
             Q(email_lower=sought) | Q(login_lower=sought)
         )
+
+    def beginning_with(self, text: str) -> InstructorQuerySet:
+        """Whose address or name begins with this, but for letter case."""
+        return self.filter(Q(email__istartswith=text) | Q(name__istartswith=text))
 
     def due(self, run: RefreshRun) -> InstructorQuerySet:
         """Whom the run has still to read: the most wanted first, then those read longest ago."""

@@ -10,6 +10,7 @@ from . import health
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("configurations.urls")),
+    path("schedules/", include("schedules.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.roles import is_instructor
+
 from . import conflicts
 from .conflicts import Wanted
 from .models import Capture, CaptureSchedule, Change, Room
@@ -122,3 +124,29 @@ def _shown(capture: Capture) -> list[tuple[str, str]]:
         ("Room", capture.room.place),
         ("Time", f"{capture.local_start:%-d %b %Y, %H:%M}–{capture.local_end:%H:%M} ({zone})"),
     ]
+
+
+# --- Who may -------------------------------------------------------------------------------------------
+def may_leave_out(capture: Capture, user: User) -> bool:
+    """Staff any capture that they may schedule, instructors one of a section they teach, until it begins."""
+    if capture.has_begun or capture.state != State.SCHEDULED:
+        return False
+    return _manages(capture, user) or _teaches(capture, user)
+
+
+def may_restore(capture: Capture, user: User) -> bool:
+    """Staff any cancelled capture, instructors what they have left out themselves, until it would begin."""
+    if capture.has_begun or capture.state != State.CANCELLED:
+        return False
+    return _manages(capture, user) or (capture.cancelled_by_id == user.pk and _teaches(capture, user))
+
+
+def _manages(capture: Capture, user: User) -> bool:
+    return Capture.objects.manageable_by(user).filter(pk=capture.pk).exists()
+
+
+def _teaches(capture: Capture, user: User) -> bool:
+    if not is_instructor(user):
+        return False
+    taught = capture.schedule.publications.filter(section__teaching__user=user).exists()
+    return taught or capture.schedule.presenter_id == user.pk

@@ -37,12 +37,20 @@ class Clash:
 
     def __str__(self) -> str:
         """Which, whose, when. Times by the clock of its room."""
-        start, end = self.capture.local_start, self.capture.local_end
-        when = f"{start:%a %-d %B %Y, %H:%M}–{end:%H:%M}"
+        return f"{self.what}, {self.capture.local_start:%a %-d %B %Y}, {self.capture.when.time}"
+
+    @property
+    def what(self) -> str:
+        """Which and whose."""
         if self.hidden:
-            return f"another department's recording, {when}"
+            return "another department's recording"
         whose = whose_of(self.capture.schedule)
-        return f"“{self.capture.title}”{f' ({whose})' if whose else ''}, {when}"
+        return f"“{self.capture.title}”{f' ({whose})' if whose else ''}"
+
+    @property
+    def same_day(self) -> str:
+        """Which, whose, and the time alone: where the date is told already."""
+        return f"{self.what}, {self.capture.when.time}"
 
 
 def whose_of(schedule: CaptureSchedule) -> str:
@@ -60,17 +68,17 @@ def in_the_way(
     pairs = _overlapping(wanted)
     keys = {key for _, key in pairs} - set(leaving)
     captures = Capture.objects.with_names().in_bulk(list(keys)) if keys else {}
-    visible = _visible(keys, user)
+    seen = visible_keys(keys, user)
     found: dict[int, list[Clash]] = defaultdict(list)
     for position, key in pairs:
         if key in captures:
-            found[position].append(Clash(captures[key], hidden=key not in visible))
+            found[position].append(Clash(captures[key], hidden=key not in seen))
     for clashes in found.values():
         clashes.sort(key=lambda one: one.capture.starts_at)
     return dict(found)
 
 
-def _visible(keys: Collection[int], user: User | None) -> set[int]:
+def visible_keys(keys: Collection[int], user: User | None) -> set[int]:
     if user is None or not keys:
         return set(keys)
     return set(Capture.objects.visible_to(user).filter(pk__in=keys).values_list("pk", flat=True))
@@ -142,13 +150,13 @@ def elsewhere(
         .order_by("starts_at")
     )
     found = list(captures)
-    visible = _visible([one.pk for one in found], user)
+    seen = visible_keys([one.pk for one in found], user)
     return {
         position: clashes
         for position, one in enumerate(planned)
         if (
             clashes := [
-                Clash(capture, hidden=capture.pk not in visible)
+                Clash(capture, hidden=capture.pk not in seen)
                 for capture in found
                 if capture.starts_at < one.times.ends_at and capture.ends_at > one.times.starts_at
             ]

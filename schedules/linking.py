@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from django.utils import timezone
 from psycopg import errors
 
 from accounts.models import User
-from accounts.roles import Role
+from accounts.roles import Role, is_administrator
 from directory.models import LmsCourse
 
 from .models import (
@@ -32,6 +32,7 @@ from .models import (
     Submission,
     Term,
 )
+from .models.changes import difference
 from .models.scopes import Scope
 from .scheduling import TooLate, create_schedule, delete_schedule, refusing_overlaps
 
@@ -77,13 +78,15 @@ class Order:
 
     `instructors`: the primary one first; added to the section if they are not in it, and to the people here if
     they are unknown. `own`, unsaved and without a section: how this section gets the recordings. `publications`,
-    unsaved: which others get them too.
+    unsaved: which others get them too. `presenter`: whom the recordings belong to. Only administrators may order a
+    schedule without a section.
     """
 
-    section: Section | NewSection
+    section: Section | NewSection | None
     lms_course: LmsCourse | None = None
     instructors: Sequence[Person] = ()
     schedule: CaptureSchedule | None = None
+    presenter: Person | None = None
     own: Publication | None = None
     publications: Sequence[Publication] = ()
 
@@ -101,12 +104,13 @@ def submit(key: uuid.UUID, order: Order, *, user: User) -> Submission:
             if submission.created_by_id != user.pk:
                 raise Overtaken("This page was sent by somebody else already. Open it again.")
             return submission
-        submission.section = _section(order.section, made=submission.made, user=user)
-        _add_instructors(submission.section, order.instructors, made=submission.made, user=user)
-        if order.lms_course is not None:
-            submission.link = link(submission.section, order.lms_course, user=user)
-        if order.schedule is not None:
-            submission.schedule = _scheduled(order, submission.section, user=user)
+        section = _section(order.section, made=submission.made, user=user)
+        if section is not None:
+            _add_instructors(section, order.instructors, made=submission.made, user=user)
+            if order.lms_course is not None:
+                submission.link = link(section, order.lms_course, user=user)
+        submission.section = section
+        submission.schedule = _scheduled(order, section, made=submission.made, user=user)
         submission.save()
     return submission
 
@@ -121,18 +125,24 @@ def _one_at_a_time() -> Iterator[None]:
         raise
 
 
-def _scheduled(order: Order, section: Section, *, user: User) -> CaptureSchedule | None:
+def _scheduled(order: Order, section: Section | None, *, made: list[str], user: User) -> CaptureSchedule | None:
     if order.schedule is None:
         return None
     publications = list(order.publications)
-    if order.own is not None:
+    if order.presenter is not None:
+        order.schedule.presenter = _account(order.presenter, made=made)
+    if order.own is not None and section is not None:
         order.own.section = section
         publications.insert(0, order.own)
     return create_schedule(order.schedule, publications, user=user)
 
 
 # --- Sections ------------------------------------------------------------------------------------------
-def _section(wanted: Section | NewSection, *, made: list[str], user: User) -> Section:
+def _section(wanted: Section | NewSection | None, *, made: list[str], user: User) -> Section | None:
+    if wanted is None:
+        if not is_administrator(user):
+            raise ValidationError("Choose the section that gets the recordings.")
+        return None
     if isinstance(wanted, Section):
         return wanted
     course = _course(wanted, made=made, user=user)
@@ -191,16 +201,56 @@ def instructor_account(person: Person) -> tuple[User, bool]:
     return user, made
 
 
+def _account(person: Person, *, made: list[str]) -> User:
+    account, is_new = instructor_account(person)
+    if is_new:
+        made.append(f"person:{account.pk}")
+    return account
+
+
 def _add_instructors(section: Section, people: Sequence[Person], *, made: list[str], user: User) -> None:
     present = {row.user_id for row in section.teaching.all()}
     for person in people:
-        account, is_new = instructor_account(person)
-        if is_new:
-            made.append(f"person:{account.pk}")
+        account = _account(person, made=made)
         if account.pk not in present:
             SectionInstructor.objects.create(section=section, user=account, is_primary=not present)
             present.add(account.pk)
             Change.record(section, f"Instructor added: {account}", actor=user, section_id=section.pk)
+
+
+def change_section(
+    section: Section,
+    people: Sequence[Person],
+    *,
+    fields: Mapping[str, tuple[object, object]],
+    user: User | None,
+) -> None:
+    """Saves a section's own columns and who teaches it: exactly these people, the first one the primary.
+
+    `fields`: what was changed of its columns, before and after, for the record.
+    """
+    with transaction.atomic():
+        before = _taught_by(section)
+        section.save()
+        accounts = [instructor_account(person)[0] for person in people]
+        section.teaching.exclude(user__in=accounts).delete()
+        section.teaching.update(is_primary=False)
+        rows = [
+            SectionInstructor(section=section, user=account, is_primary=account == accounts[0])
+            for account in accounts
+        ]
+        SectionInstructor.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["section", "user"], update_fields=["is_primary"]
+        )
+        entries = [entry for name, (old, new) in fields.items() for entry in difference(name, old, new)]
+        entries += difference("Instructors", before, _taught_by(section))
+        if entries:
+            Change.record(section, "Changed", actor=user, section_id=section.pk, differences=entries)
+
+
+def _taught_by(section: Section) -> str:
+    rows = SectionInstructor.objects.filter(section=section).select_related("user").order_by("-is_primary", "pk")
+    return ", ".join(row.user.email for row in rows)
 
 
 # --- Links ---------------------------------------------------------------------------------------------

@@ -35,12 +35,18 @@ class Times:
 
         Raises ValidationError if lead and tail leave nothing to record.
         """
-        first = starts_at - datetime.timedelta(seconds=lead)
-        last = ends_at + datetime.timedelta(seconds=tail)
+        first = _later(starts_at, -lead)
+        last = _later(ends_at, tail)
         if last <= first:
             raise ValidationError("Starting that late and ending that early leaves nothing to record.")
-        free_again = last + datetime.timedelta(minutes=room.turnaround_minutes)
+        free_again = _later(last, 60 * room.turnaround_minutes)
         return cls(starts_at, ends_at, first, last, DateTimeTZRange(first, free_again))
+
+
+def _later(moment: datetime.datetime, seconds: int) -> datetime.datetime:
+    """By time that passes, in the same zone: adding to a local time would ignore a change of the clocks."""
+    passed = moment.astimezone(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return passed.astimezone(moment.tzinfo)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,14 @@ class Planned:
     non_teaching: str = ""
     note: ClockNote | None = None
     clocks_changed: bool = False
+
+    @property
+    def shown_date(self) -> str:
+        return f"{self.times.starts_at:%a %-d %b %Y}"
+
+    @property
+    def shown_time(self) -> str:
+        return f"{self.times.starts_at:%H:%M}–{self.times.ends_at:%H:%M}"
 
     @property
     def is_past(self) -> bool:

@@ -84,8 +84,15 @@ def create_schedule(
         Capture.objects.bulk_create([new_capture(schedule, one) for one in plan.captures])
         count = len(plan.captures)
         action = f"Scheduled {'1 capture' if count == 1 else f'{count} captures'}"
+        section_id = publications[0].section_id if publications else None
+        described = _described(schedule, publications)
         Change.record(
-            schedule, action, actor=user, schedule_id=schedule.pk, differences=_described(schedule, publications)
+            schedule,
+            action,
+            actor=user,
+            schedule_id=schedule.pk,
+            section_id=section_id,
+            differences=described,
         )
     return schedule
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -250,7 +251,7 @@ class Publication(models.Model):
             self.Until.AFTER_DAYS: f", for {self.until_days} days",
             self.Until.ON_DATE: f", until {self.until_on:%-d %B %Y}" if self.until_on else "",
         }[self.Until(self.until)]
-        return f"Available {start}{end}"
+        return f"available {start}{end}"
 
 
 class CaptureQuerySet(models.QuerySet["Capture"]):
@@ -359,5 +360,42 @@ class Capture(ExternalId):
         return self.ends_at.astimezone(self.zone)
 
     @property
+    def when(self) -> LocalTimes:
+        return LocalTimes(self)
+
+    @property
+    def recorder_differs(self) -> bool:
+        return (self.recording_starts_at, self.recording_ends_at) != (self.starts_at, self.ends_at)
+
+    @property
     def has_begun(self) -> bool:
         return self.recording_starts_at <= timezone.now()
+
+
+@dataclass(frozen=True)
+class LocalTimes:
+    """A capture's times in words, by the clock of its room and never of the reader's own zone."""
+
+    capture: Capture
+
+    @property
+    def date(self) -> str:
+        return f"{self.capture.local_start:%a %-d %b %Y}"
+
+    @property
+    def time(self) -> str:
+        return f"{self.capture.local_start:%H:%M}–{self.capture.local_end:%H:%M}"
+
+    @property
+    def zone(self) -> str:
+        return self.capture.zone.key
+
+    @property
+    def in_full(self) -> str:
+        return f"{self.capture.local_start:%A, %-d %B %Y}, {self.time} ({self.zone})"
+
+    @property
+    def recorder(self) -> str:
+        first = self.capture.recording_starts_at.astimezone(self.capture.zone)
+        last = self.capture.recording_ends_at.astimezone(self.capture.zone)
+        return f"{first:%H:%M:%S} – {last:%H:%M:%S}"

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from .views import capture, link, schedule, sections
+
+urlpatterns = [
+    path("link/", link.link_course, name="link_course"),
+    path("link/people/", link.suggest_instructors, name="suggest_instructors"),
+    path("linked/<uuid:key>/", link.linked, name="linked"),
+    path("linked/<uuid:key>/undo/", link.undo, name="undo_link"),
+    path("<int:pk>/", schedule.schedule, name="schedule"),
+    path("<int:pk>/change/", schedule.change_schedule, name="change_schedule"),
+    path("<int:pk>/end/", schedule.end_schedule, name="end_schedule"),
+    path("<int:pk>/delete/", schedule.delete_schedule, name="delete_schedule"),
+    path("captures/<int:pk>/", capture.capture, name="capture"),
+    path("captures/<int:pk>/change/", capture.change_capture, name="change_capture"),
+    path("captures/<int:pk>/cancel/", capture.cancel_capture, name="cancel_capture"),
+    path("captures/<int:pk>/restore/", capture.restore_capture, name="restore_capture"),
+    path("sections/<int:pk>/", sections.section, name="section"),
+    path("sections/<int:pk>/change/", sections.change_section, name="change_section"),
+    path("sections/<int:pk>/consent/", sections.say_consent, name="say_consent"),
+    path("links/<int:pk>/unlink/", sections.unlink, name="unlink"),
+    path("links/<int:pk>/move/", sections.relink, name="relink"),
+]
