@@ -26,7 +26,8 @@ from accounts.models import User
 from accounts.signed_in import signed_in
 
 from . import rearranging
-from .admin_forms import (
+from .forms.fields import DateInput
+from .forms.places import (
     BuildingForm,
     CampusForm,
     DayOfParentForm,
@@ -82,7 +83,7 @@ class KeepsRecord(SaysWhatRestsOnIt):
 
     in_use_also = rearranging.MUST_NOT_GO_ALONG
     formfield_overrides = {
-        models.DateField: {"widget": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")},
+        models.DateField: {"widget": DateInput},
     }
     list_per_page = 50
     show_full_result_count = False
@@ -462,7 +463,10 @@ class SectionAdmin(KeepsRecord):
     list_select_related = ("course", "term")
     search_fields = ("course__code", "course__name", "teaching__user__email", "=external_id")
     search_help_text = "Course, e-mail address of an instructor, or external id"
-    view_on_site = False  # the page is not here yet
+
+    def view_on_site(self, section: Section) -> str:
+        """Django would go through its table of sites, which is not in use here."""
+        return section.get_absolute_url()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Section]:
         found: QuerySet[Section] = super().get_queryset(request)

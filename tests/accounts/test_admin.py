@@ -77,6 +77,7 @@ def test_admin_shows_only_what_administrators_work_with(as_admin):
 # --- People -----------------------------------------------------------------------------------------------
 def person_row(person: User, *, email: str = "", groups: Sequence[int] = (), active: str = "on") -> dict[str, Any]:
     data = {"email": email or person.email, "full_name": person.full_name, "time_zone": "UTC"}
+    data |= {"scheduler_scopes-TOTAL_FORMS": "0", "scheduler_scopes-INITIAL_FORMS": "0"}  # schedules/admin.py
     return data | {"groups": list(groups)} | ({"is_active": active} if active else {})
 
 

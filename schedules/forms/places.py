@@ -12,8 +12,8 @@ from accounts.emails import normalised
 from accounts.forms import time_zone_choices
 from accounts.models import User
 
-from . import rearranging
-from .models import (
+from .. import rearranging
+from ..models import (
     Building,
     Campus,
     Course,
@@ -24,7 +24,7 @@ from .models import (
     Section,
     SectionInstructor,
 )
-from .models.places import usual_inputs
+from ..models.places import usual_inputs
 
 
 class ByNameField(forms.ModelChoiceField[Any]):
