@@ -60,6 +60,10 @@ class PersonAdmin(SaysWhatRestsOnIt, UserAdmin[User]):
     )
     readonly_fields = ("last_signed_in", "added")
 
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        """What other apps add to the page of a person needs the person to be there."""
+        return super().get_inlines(request, obj) if obj is not None else ()
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 

@@ -533,15 +533,6 @@ class LimitsOfPerson(PlainInline):
         made = super().get_formset(request, obj, **kwargs)
         return type(made.__name__, (made,), {"acting": signed_in(request)})
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and super().has_add_permission(request, obj)
-
-    def has_view_or_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and super().has_view_or_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and super().has_delete_permission(request, obj)
-
 
 # People are known to `accounts`, which knows of no limits.
 PersonAdmin.inlines = (*PersonAdmin.inlines, LimitsOfPerson)

@@ -38,10 +38,17 @@ def navigation(response: HttpResponse) -> list[str]:
     [
         (
             "admin",
-            ["LMS API configurations", "LMS directory", "Places and terms", "People", "Profile"],
-            ["Home", "LMS API configurations", "LMS directory", "Places and terms", "People"],
+            [
+                "Link and schedule",
+                "LMS API configurations",
+                "LMS directory",
+                "Places and terms",
+                "People",
+                "Profile",
+            ],
+            ["Home", "Link and schedule", "LMS API configurations", "LMS directory", "Places and terms", "People"],
         ),
-        ("scheduler", ["Schedules", "Profile"], ["Home"]),
+        ("scheduler", ["Link and schedule", "Schedules", "Profile"], ["Home", "Link and schedule"]),
         ("instructor", ["Viewing analytics", "Profile"], ["Home"]),
         ("outsider", ["You have no role yet"], ["Home"]),
     ],

@@ -21,7 +21,7 @@ from accounts.roles import (
 )
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "configurations", "directory")
+OURS = ("accounts", "configurations", "directory", "schedules")
 
 
 def test_the_three_groups_are_there_with_their_permissions():
