@@ -15,10 +15,7 @@ from django.db.models.functions import Coalesce
 from django.forms import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from accounts.admin import PersonAdmin
 from accounts.in_use import SaysWhatRestsOnIt
@@ -58,6 +55,7 @@ from .models import (
 from .scheduling import RoomTaken
 
 CHANGES_SHOWN = 100
+STYLES = ["configurations/connection.css", "schedules/places.css"]
 
 
 def _number_of(related: QuerySet[Any], field: str) -> Coalesce:
@@ -89,7 +87,7 @@ class KeepsRecord(SaysWhatRestsOnIt):
     show_full_result_count = False
 
     class Media:
-        css = {"all": ["configurations/connection.css", "schedules/places.css"]}
+        css = {"all": STYLES}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return _without_pop_ups(super().formfield_for_dbfield(db_field, request, **kwargs))
@@ -133,6 +131,7 @@ class KeepsRecord(SaysWhatRestsOnIt):
         found = list(changes)
         context = {
             "title": f"What was changed: {row}",
+            "media": self.media,
             "changes": found[:CHANGES_SHOWN],
             "more": len(found) > CHANGES_SHOWN,
         }
@@ -149,6 +148,9 @@ def _without_pop_ups(field: Any) -> Any:
 class PlainInline(admin.StackedInline[Any, Any]):
     extra = 0
     formfield_overrides = KeepsRecord.formfield_overrides
+
+    class Media:
+        css = {"all": STYLES}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return _without_pop_ups(super().formfield_for_dbfield(db_field, request, **kwargs))
@@ -418,16 +420,14 @@ class Instructors(PlainInline):
     verbose_name_plural = "instructors"
 
 
-class Links(admin.TabularInline[LmsCourseLink, Section]):
-    """To read: links are made and taken away on the page for linking."""
+class Links(PlainInline):
+    """To read: links are made and taken away on the pages for linking."""
 
     model = LmsCourseLink
-    verbose_name_plural = "LMS courses"
-    fields = readonly_fields = ("course", "linked", "who")
-    extra = 0
+    template = "admin/schedules/_links.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LmsCourseLink]:
-        return super().get_queryset(request).select_related("lms_course", "linked_by", "section__course")
+        return super().get_queryset(request).select_related("lms_course", "linked_by")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -437,19 +437,6 @@ class Links(admin.TabularInline[LmsCourseLink, Section]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    @admin.display(description="LMS course")
-    def course(self, link: LmsCourseLink) -> SafeString:
-        address = reverse("admin:directory_lmscourse_change", args=[link.lms_course_id])
-        return format_html('<a href="{}">{}</a>', address, link.lms_course)
-
-    @admin.display(description="Linked")
-    def linked(self, link: LmsCourseLink) -> str:
-        return f"{timezone.localtime(link.linked_at):%-d %b %Y, %H:%M %Z}"
-
-    @admin.display(description="By")
-    def who(self, link: LmsCourseLink) -> str:
-        return str(link.linked_by or "–")
 
 
 @admin.register(Section)

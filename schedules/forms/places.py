@@ -120,6 +120,7 @@ class RoomForm(RearrangingForm):
             "external_id",
             "notes",
         ]
+        widgets = {"notes": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})}
 
 
 class NonTeachingDayForm(forms.ModelForm[NonTeachingDay]):
