@@ -39,6 +39,12 @@ DESTINATIONS = (
         "Find an LMS course by its instructor, give it a section, and schedule a term of captures in one go.",
     ),
     Destination(
+        "Schedules",
+        "schedules",
+        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS, Role.INSTRUCTORS}),
+        "See what is scheduled and what will be recorded: as lists, by day and building, by section.",
+    ),
+    Destination(
         "LMS API configurations",
         "admin:configurations_apiconfiguration_changelist",
         frozenset({Role.ADMINISTRATORS}),

@@ -61,11 +61,20 @@ def refusing_overlaps() -> Iterator[None]:
         raise
 
 
+def hold_rooms(*rooms: Room) -> None:
+    """Until the transaction ends, nobody else schedules in these rooms: the second sees what the first saved.
+
+    Without it the constraint would refuse the second all the same, but without a name, or as a deadlock.
+    """
+    keys = {room.pk for room in rooms}
+    list(Room.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=keys).order_by("pk"))
+
+
 # --- Making --------------------------------------------------------------------------------------------
 def create_schedule(
     schedule: CaptureSchedule, publications: Sequence[Publication], *, user: User | None
 ) -> CaptureSchedule:
-    """Saves an unsaved schedule, its publications and its captures, in eight queries whatever their number.
+    """Saves an unsaved schedule, its publications and its captures, in a fixed number of queries.
 
     Raises ValidationError for a rule that makes no sense or captures in the past, RoomTaken for a conflict.
     """
@@ -75,6 +84,7 @@ def create_schedule(
         raise ValidationError("Every date is left out: there is nothing to record.")
     planning.check_not_past(plan.captures)
     with refusing_overlaps():
+        hold_rooms(schedule.room)
         refuse_clashes(plan.captures, schedule.room, user=user)
         schedule.created_by = user
         schedule.save()
@@ -236,8 +246,8 @@ def _differs(capture: Capture, schedule: CaptureSchedule, one: Planned) -> bool:
         or capture.room_id != schedule.room.pk
         or capture.title != schedule.title
         or capture.occupied != one.times.occupied
-        or capture.starts_at != one.times.starts_at
-        or capture.ends_at != one.times.ends_at
+        or capture.starts_at != one.times.starts_at.astimezone(datetime.UTC)  # in UTC as in `Times.of`
+        or capture.ends_at != one.times.ends_at.astimezone(datetime.UTC)
         or capture.edited
     )
 
@@ -259,6 +269,7 @@ def change_schedule(
         before = CaptureSchedule.objects.select_for_update(of=("self",)).with_names().get(pk=changed.pk)
         old = summary(before, list(before.publications.all()))
         plan = planning.plan(changed, terms_of(publications))
+        hold_rooms(changed.room, before.room)
         effect = effect_of(changed, plan, from_date=from_date, by_hand_too=by_hand_too)
         _apply(changed, effect, user=user)
         changed.sequence = before.sequence + 1

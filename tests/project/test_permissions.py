@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import Department, NonTeachingDay, Organization
+from schedules.models import Department, Feed, NonTeachingDay, Organization, Submission
 from tests.support import timetable
 from tests.support.timetable import MONDAY
 
@@ -62,7 +63,30 @@ def places_urls(model: str) -> dict[str, Row]:
     }
 
 
+SCHEDULERS = (SIGN_IN, 403, 403, 200, 200)
+READERS = (SIGN_IN, 403, 404, 200, 200)  # an instructor of other sections does not find it
+POSTED = (SIGN_IN, 403, 403, 405, 405)
+POSTED_BY_READERS = (SIGN_IN, 403, 405, 405, 405)
+
+
 TABLE: dict[str, Row] = {
+    "link_course": row(SCHEDULERS),
+    "suggest_instructors": row(SCHEDULERS),
+    "linked": row((SIGN_IN, 403, 403, 404, 200), "submission"),
+    "undo_link": row(POSTED, "submission"),
+    "schedule": row(READERS, "schedule"),
+    "change_schedule": row(SCHEDULERS, "schedule"),
+    "end_schedule": row(SCHEDULERS, "schedule"),
+    "delete_schedule": row(SCHEDULERS, "schedule"),
+    "capture": row(READERS, "capture"),
+    "change_capture": row(SCHEDULERS, "capture"),
+    "cancel_capture": row(POSTED_BY_READERS, "capture"),
+    "restore_capture": row(POSTED_BY_READERS, "capture"),
+    "section": row(READERS, "section"),
+    "change_section": row(SCHEDULERS, "section"),
+    "say_consent": row(POSTED_BY_READERS, "section"),
+    "unlink": row(SCHEDULERS, "link"),
+    "relink": row(SCHEDULERS, "link"),
     "home": row(SIGNED_IN),
     "sign_in": row((200, 302, 302, 302, 302)),
     "sign_out": row((405, 405, 405, 405, 405)),
@@ -76,6 +100,11 @@ TABLE: dict[str, Row] = {
     "authorization_progress": row(ADMINS, CONFIGURATION),
     "healthz": row(OPEN),
     "readyz": row((503, 503, 503, 503, 503)),
+    # What is signed in the address decides, not who is signed in.
+    "feeds": row(SIGNED_IN),
+    "feed": row((404, 404, 404, 404, 404), "1.not-signed"),
+    "revoke_feed": row((SIGN_IN, 404, 404, 404, 200), "feed"),
+    "recorder_report": row((405, 405, 405, 405, 405), "1.not-signed", 1),
     "admin:index": row(ADMIN_SITE),
     "admin:login": row((SIGN_IN, 403, 403, 403, 302)),
     "admin:logout": row((405, 405, 405, 405, 405)),
@@ -147,34 +176,42 @@ def no_heartbeats() -> None:
 
 
 @pytest.fixture
-def arguments(scheduler) -> dict[str, int]:
+def arguments(scheduler, person) -> dict[str, object]:
     configuration = ApiConfiguration.objects.create(
         name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
     )
     event = ConnectionEvent.record(configuration, ConnectionEvent.Kind.ADDED)
     instructor = LmsInstructor.objects.create(configuration=configuration, lms_id="1", name="Ira Instructor")
+    lms_course = LmsCourse.objects.create(configuration=configuration, lms_id="2", name="Algebra")
     section = timetable.section()
-    room = timetable.room()
-    campus = room.building.campus
+    schedule = timetable.schedule(section)
+    submission = Submission.objects.create(key=uuid.uuid4(), section=section, schedule=schedule)
+    campus = schedule.room.building.campus
     organization = Organization.objects.create(name="University")
     day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
+    limited = person("limited@example.edu", "Schedulers")
     return {
         "campus": campus.pk,
-        "building": room.building.pk,
-        "room": room.pk,
+        "building": schedule.room.building.pk,
+        "room": schedule.room.pk,
         "term": section.term.pk,
         "nonteachingday": day.pk,
         "organization": organization.pk,
         "department": Department.objects.create(name="Physics", organization=organization).pk,
         "course": section.course.pk,
-        "section": section.pk,
-        "schedulerscope": scheduler.scheduler_scopes.create(campus=campus).pk,
+        "schedulerscope": limited.scheduler_scopes.create(campus=campus).pk,
         "configuration": configuration.pk,
         "event": event.pk,
         "user": scheduler.pk,
         "directory": Directory.of(configuration).pk,
         "lmsinstructor": instructor.pk,
-        "lmscourse": LmsCourse.objects.create(configuration=configuration, lms_id="2", name="Algebra").pk,
+        "feed": Feed.objects.create(room=timetable.room(), audience="recorder").pk,
+        "lmscourse": lms_course.pk,
+        "section": section.pk,
+        "schedule": schedule.pk,
+        "capture": schedule.captures.earliest("pk").pk,
+        "link": timetable.link(section, lms_course).pk,
+        "submission": submission.pk,
         "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
     }
 
