@@ -1,4 +1,4 @@
-"""Places and terms in a browser: forms that hold on every screen, refusals that can be read, days added by hand."""
+"""Places and terms in a browser: forms on every screen, refusals that can be read, days added by hand."""
 
 from __future__ import annotations
 
