@@ -96,14 +96,21 @@ class ListFilter(filters.FilterSet):  # type: ignore[misc]  # it has no types
     of_schedule = "schedule__in"
 
     q = filters.CharFilter(label="Search", method="by_text")
-    campus = filters.ModelChoiceFilter(queryset=Campus.objects.all(), field_name="room__building__campus")
-    building = filters.ModelChoiceFilter(
-        queryset=Building.objects.select_related("campus"), field_name="room__building"
+    campus = filters.ModelChoiceFilter(
+        label="Campus", queryset=Campus.objects.all(), field_name="room__building__campus", empty_label="Any"
     )
-    room = filters.ModelChoiceFilter(queryset=Room.objects.with_place())
+    building = filters.ModelChoiceFilter(
+        label="Building",
+        queryset=Building.objects.select_related("campus"),
+        field_name="room__building",
+        empty_label="Any",
+    )
+    room = filters.ModelChoiceFilter(label="Room", queryset=Room.objects.with_place(), empty_label="Any")
     instructor = filters.CharFilter(label="Instructor", method="by_instructor")
     course = filters.CharFilter(label="Course or section", method="by_course")
-    term = filters.ModelChoiceFilter(queryset=Term.objects.all(), method="by_term")
+    term = filters.ModelChoiceFilter(
+        label="Term", queryset=Term.objects.all(), method="by_term", empty_label="Any"
+    )
     linked = filters.ChoiceFilter(
         label="Linked to an LMS course", choices=YES_NO, method="by_link", empty_label="Any"
     )
@@ -161,7 +168,7 @@ def _key(given: Any) -> int:
 
 
 class CaptureFilter(ListFilter):
-    state = filters.ChoiceFilter(choices=State.choices, empty_label="Any")
+    state = filters.ChoiceFilter(label="State", choices=State.choices, empty_label="Any")
     first = filters.DateFilter(label="From", method="by_first", widget=DateInput())
     last = filters.DateFilter(label="To", method="by_last", widget=DateInput())
     conflict = filters.ChoiceFilter(

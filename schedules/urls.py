@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import capture, day, feeds, link, lists, schedule, sections
+from .views import capture, day, feeds, files, link, lists, schedule, sections
 
 urlpatterns = [
     path("", lists.schedules, name="schedules"),
@@ -32,4 +32,10 @@ urlpatterns = [
     path("feeds/<int:key>/revoke/", feeds.revoke, name="revoke_feed"),
     path("feeds/<str:token>.ics", feeds.feed, name="feed"),
     path("recorder/<str:token>/<int:key>/", feeds.report, name="recorder_report"),
+    # CSV files (docs/csv.md).
+    path("files/", files.overview, name="files"),
+    path("files/checked/<int:pk>/", files.job, name="file_job"),
+    path("files/<str:kind>/", files.upload, name="file_upload"),
+    path("files/<str:kind>/export/", files.export, name="file_export"),
+    path("files/<str:kind>/sample/", files.sample, name="file_sample"),
 ]

@@ -17,7 +17,7 @@ from ..conflicts import Clash, visible_keys
 from ..models import Building, Campus, Capture, NonTeachingDay, Room
 
 # Of the drawing, in its own units.
-COLUMN, HOUR, LEFT, TOP = 150, 40, 46, 34
+COLUMN, HOUR, LEFT, TOP = 150, 30, 46, 34
 
 
 @dataclass(frozen=True)

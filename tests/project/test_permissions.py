@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import Department, Feed, NonTeachingDay, Organization, Submission
+from schedules.models import Department, Feed, ImportJob, NonTeachingDay, Organization, Submission
 from tests.support import timetable
 from tests.support.timetable import MONDAY
 
@@ -98,6 +98,12 @@ TABLE: dict[str, Row] = {
     "oauth2_result": row((SIGN_IN, 403, 403, 403, 302)),
     "authorize": row((SIGN_IN, 403, 403, 403, 302), CONFIGURATION),
     "authorization_progress": row(ADMINS, CONFIGURATION),
+    # CSV files: schedulers import terms, sections and schedules (tests/schedules/test_csv_jobs.py has the others).
+    "files": row(SCHEDULERS),
+    "file_upload": row(SCHEDULERS, "terms"),
+    "file_export": row(SCHEDULERS, "terms"),
+    "file_sample": row(SCHEDULERS, "terms"),
+    "file_job": row((SIGN_IN, 403, 403, 200, 404), "importjob"),
     "healthz": row(OPEN),
     "readyz": row((503, 503, 503, 503, 503)),
     # What is signed in the address decides, not who is signed in.
@@ -205,6 +211,7 @@ def arguments(scheduler, person) -> dict[str, object]:
         "user": scheduler.pk,
         "directory": Directory.of(configuration).pk,
         "lmsinstructor": instructor.pk,
+        "importjob": ImportJob.objects.create(user=scheduler, kind="terms", file_name="terms.csv", content=b"").pk,
         "feed": Feed.objects.create(room=timetable.room(), audience="recorder").pk,
         "lmscourse": lms_course.pk,
         "section": section.pk,
