@@ -20,6 +20,7 @@ class Destination:
     url_name: str
     roles: frozenset[Role]
     sentence: str
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ DESTINATIONS = (
         "See which instructors and courses are known, how fresh that is, and refresh it.",
     ),
     Destination(
+        "Places and terms",
+        "admin:app_list",
+        frozenset({Role.ADMINISTRATORS}),
+        "Keep rooms, terms, courses and sections, and say what each scheduler may schedule.",
+        ("schedules",),
+    ),
+    Destination(
         "People",
         "admin:accounts_user_changelist",
         frozenset({Role.ADMINISTRATORS}),
@@ -70,7 +78,7 @@ def items_for(request: HttpRequest) -> list[Item]:
         Item(entry.label, url, entry.sentence, current=request.path.startswith(url))
         for entry in DESTINATIONS
         if not roles.isdisjoint(entry.roles)
-        for url in [reverse(entry.url_name)]
+        for url in [reverse(entry.url_name, args=entry.arguments)]
     ]
 
 

@@ -66,10 +66,10 @@ def cancel_capture(capture: Capture, *, user: User | None, note: str = "") -> Ca
 def restore_capture(capture: Capture, *, user: User | None) -> Capture:
     """Takes a cancellation back. Raises TooLate, and RoomTaken if somebody else has the room by now."""
     with refusing_overlaps():
+        hold_rooms(capture.room)  # before the capture, as whoever changes the room does
         row = _locked(capture)
         if row.state == State.SCHEDULED:
             return row
-        hold_rooms(row.room)
         _refuse_taken(row, Wanted(row.room, times_of(row)), user=user)
         _save_by_hand(row, state=State.SCHEDULED, cancelled_by=None, note="")
         Change.record(row, "Restored", actor=user, schedule_id=row.schedule_id)
@@ -113,13 +113,13 @@ def change_capture(
         limit = in_words(max_minutes())
         raise ValidationError({"duration_minutes": f"A capture lasts from 1 minute to {limit}."})
     with refusing_overlaps():
+        hold_rooms(capture.room, room)
         row = _locked(capture)
         before = _shown(row)
         lead, tail = _margins(row.schedule, room)
         times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
         if times.recording_starts_at <= timezone.now():
             raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
-        hold_rooms(row.room, room)
         if row.state == State.SCHEDULED:
             _refuse_taken(row, Wanted(room, times), user=user)
         set_times(row, times)

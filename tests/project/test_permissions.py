@@ -12,8 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import Feed, ImportJob, Submission
+from schedules.models import Department, Feed, ImportJob, NonTeachingDay, Organization, Submission
 from tests.support import timetable
+from tests.support.timetable import MONDAY
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -48,6 +49,17 @@ def directory_urls(model: str) -> dict[str, Row]:
         f"admin:directory_{model}_change": row(ADMIN_SITE, model),
         f"admin:directory_{model}_delete": row(nobody, model),
         f"admin:directory_{model}_history": row(ADMIN_SITE, model),
+    }
+
+
+def places_urls(model: str) -> dict[str, Row]:
+    """Places, terms and courses are the administrators' to keep."""
+    return {
+        f"admin:schedules_{model}_changelist": row(ADMIN_SITE),
+        f"admin:schedules_{model}_add": row(ADMIN_SITE),
+        f"admin:schedules_{model}_change": row(ADMIN_SITE, model),
+        f"admin:schedules_{model}_delete": row(ADMIN_SITE, model),
+        f"admin:schedules_{model}_history": row(ADMIN_SITE, model),
     }
 
 
@@ -136,6 +148,16 @@ TABLE: dict[str, Row] = {
     "admin:directory_lmsinstructor_refresh": row((SIGN_IN, 403, 403, 403, 405), "lmsinstructor"),
     **directory_urls("lmscourse"),
     **directory_urls("refreshrun"),
+    **places_urls("campus"),
+    **places_urls("building"),
+    **places_urls("room"),
+    **places_urls("term"),
+    **places_urls("nonteachingday"),
+    **places_urls("organization"),
+    **places_urls("department"),
+    **places_urls("course"),
+    **places_urls("section"),
+    **places_urls("schedulerscope"),
     "admin:accounts_user_changelist": row(ADMIN_SITE),
     "admin:accounts_user_add": row(ADMIN_SITE),
     "admin:accounts_user_change": row(ADMIN_SITE, "user"),
@@ -165,7 +187,7 @@ def no_heartbeats() -> None:
 
 
 @pytest.fixture
-def arguments(scheduler) -> dict[str, object]:
+def arguments(scheduler, person) -> dict[str, object]:
     configuration = ApiConfiguration.objects.create(
         name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
     )
@@ -175,7 +197,20 @@ def arguments(scheduler) -> dict[str, object]:
     section = timetable.section()
     schedule = timetable.schedule(section)
     submission = Submission.objects.create(key=uuid.uuid4(), section=section, schedule=schedule)
+    campus = schedule.room.building.campus
+    organization = Organization.objects.create(name="University")
+    day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
+    limited = person("limited@example.edu", "Schedulers")
     return {
+        "campus": campus.pk,
+        "building": schedule.room.building.pk,
+        "room": schedule.room.pk,
+        "term": section.term.pk,
+        "nonteachingday": day.pk,
+        "organization": organization.pk,
+        "department": Department.objects.create(name="Physics", organization=organization).pk,
+        "course": section.course.pk,
+        "schedulerscope": limited.scheduler_scopes.create(campus=campus).pk,
         "configuration": configuration.pk,
         "event": event.pk,
         "user": scheduler.pk,
