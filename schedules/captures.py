@@ -47,10 +47,10 @@ def cancel_capture(capture: Capture, *, user: User | None, note: str = "") -> Ca
 def restore_capture(capture: Capture, *, user: User | None) -> Capture:
     """Takes a cancellation back. Raises TooLate, and RoomTaken if somebody else has the room by now."""
     with refusing_overlaps():
+        hold_rooms(capture.room)  # rooms before captures, as everywhere: otherwise two wait for each other
         row = _locked(capture)
         if row.state == State.SCHEDULED:
             return row
-        hold_rooms(row.room)
         _refuse_taken(row, Wanted(row.room, times_of(row)), user=user)
         _save_by_hand(row, state=State.SCHEDULED, cancelled_by=None, note="")
         Change.record(row, "Restored", actor=user, schedule_id=row.schedule_id)
@@ -94,32 +94,32 @@ def change_capture(
         limit = in_words(max_minutes())
         raise ValidationError({"duration_minutes": f"A capture lasts from 1 minute to {limit}."})
     with refusing_overlaps():
+        hold_rooms(capture.room, room)
         row = _locked(capture)
-        before = _shown(row)
-        lead, tail = _margins(row.schedule, room)
+        before = shown_values(row)
+        lead, tail = margins_in(row.schedule, room)
         times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
         if times.recording_starts_at <= timezone.now():
             raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
-        hold_rooms(row.room, room)
         if row.state == State.SCHEDULED:
             _refuse_taken(row, Wanted(room, times), user=user)
         set_times(row, times)
         row.room, row.title = room, title
         fields = ("starts_at", "ends_at", "recording_starts_at", "recording_ends_at", "occupied", "room", "title")
-        differences = differences_between(before, _shown(row))
+        differences = differences_between(before, shown_values(row))
         if differences:
             _save_by_hand(row, **{name: getattr(row, name) for name in fields})
             Change.record(row, "Changed", actor=user, schedule_id=row.schedule_id, differences=differences)
     return row
 
 
-def _margins(schedule: CaptureSchedule, room: Room) -> tuple[int, int]:
+def margins_in(schedule: CaptureSchedule, room: Room) -> tuple[int, int]:
     lead = room.lead if schedule.lead_seconds is None else schedule.lead_seconds
     tail = room.tail if schedule.tail_seconds is None else schedule.tail_seconds
     return lead, tail
 
 
-def _shown(capture: Capture) -> list[tuple[str, str]]:
+def shown_values(capture: Capture) -> list[tuple[str, str]]:
     zone = capture.room.building.campus.time_zone
     return [
         ("Title", capture.title),

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import Submission
+from schedules.models import BulkChange, Submission
 from tests.support import timetable
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +66,9 @@ TABLE: dict[str, Row] = {
     "change_schedule": row(SCHEDULERS, "schedule"),
     "end_schedule": row(SCHEDULERS, "schedule"),
     "delete_schedule": row(SCHEDULERS, "schedule"),
+    "move_captures": row((SIGN_IN, 403, 403, 302, 302)),
+    "moved_captures": row((SIGN_IN, 403, 403, 404, 200), "bulk"),
+    "undo_move": row(POSTED, "bulk"),
     "capture": row(READERS, "capture"),
     "change_capture": row(SCHEDULERS, "capture"),
     "cancel_capture": row(POSTED_BY_READERS, "capture"),
@@ -171,6 +174,7 @@ def arguments(scheduler) -> dict[str, int]:
         "capture": schedule.captures.first().pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
+        "bulk": BulkChange.objects.create(key=uuid.uuid4(), action="Restored").pk,
         "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
     }
 
