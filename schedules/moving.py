@@ -189,12 +189,21 @@ class Move:
     warning: str = ""
 
     @cached_property
+    def earlier(self) -> Capture:
+        """The capture as it was; not to be saved."""
+        return _copy(self.capture, self.before)
+
+    @cached_property
     def result(self) -> Capture:
-        """The capture as it would be; not to be saved."""
-        row = copy.copy(self.capture)
-        row.room, row.state, row.note = self.after.room, self.after.state, self.after.note
-        set_times(row, self.after.times)
-        return row
+        """The capture as it would be."""
+        return _copy(self.capture, self.after)
+
+
+def _copy(capture: Capture, placed: Placed) -> Capture:
+    row = copy.copy(capture)
+    row.room, row.state, row.note = placed.room, placed.state, placed.note
+    set_times(row, placed.times)
+    return row
 
 
 @dataclass(frozen=True)

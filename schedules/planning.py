@@ -37,10 +37,15 @@ class Times:
         """
         first = _later(starts_at, -lead)
         last = _later(ends_at, tail)
-        if last <= first:
+        # Compared in UTC: within one zone Python compares what clocks show, and 01:30 may come twice in a night.
+        taken = DateTimeTZRange(_utc(first), _utc(_later(last, 60 * room.turnaround_minutes)))
+        if _utc(last) <= taken.lower:
             raise ValidationError("Starting that late and ending that early leaves nothing to record.")
-        free_again = _later(last, 60 * room.turnaround_minutes)
-        return cls(starts_at, ends_at, first, last, DateTimeTZRange(first, free_again))
+        return cls(starts_at, ends_at, first, last, taken)
+
+
+def _utc(moment: datetime.datetime) -> datetime.datetime:
+    return moment.astimezone(datetime.UTC)
 
 
 def _later(moment: datetime.datetime, seconds: int) -> datetime.datetime:

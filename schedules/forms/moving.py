@@ -20,6 +20,13 @@ CHOICES = [
     ("shift", "Move to another time"),
     ("swap", "Swap two rooms"),
 ]
+BELONGS = {
+    "cancel": ("note",),
+    "restore": (),
+    "room": ("room",),
+    "shift": ("days", "minutes"),
+    "swap": ("first", "second"),
+}
 MISSING = "Choose a room."
 
 
@@ -31,9 +38,7 @@ class MovingForm(forms.Form):
         error_messages={"required": "Choose what to do."},
     )
     note = forms.CharField(label="Reason (optional)", max_length=180, required=False)
-    room = forms.ModelChoiceField(
-        label="Room", queryset=Room.objects.none(), required=False, empty_label="Choose"
-    )
+    room = forms.ModelChoiceField(label="Room", queryset=Room.objects.none(), required=False, empty_label="Choose")
     days = forms.IntegerField(
         label="Days later",
         min_value=-moving.MOST_DAYS,
@@ -70,7 +75,10 @@ class MovingForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
-        what = given.get("what")
+        what = given.get("what", "")
+        # What was left in the fields of another choice does not matter.
+        for name in set(self.errors) - {"what", *BELONGS.get(what, ())}:
+            del self.errors[name]
         if what == "room" and not given.get("room") and "room" not in self.errors:
             self.add_error("room", MISSING)
         if what == "shift" and not self.errors and not (given.get("days") or given.get("minutes")):
@@ -91,14 +99,16 @@ class MovingForm(forms.Form):
     def action(self) -> moving.Action:
         """After `is_valid`."""
         given = self.cleaned_data
-        made: dict[str, moving.Action] = {
-            "cancel": moving.Cancel(given["note"]),
-            "restore": moving.Restore(),
-            "room": moving.ToRoom(given["room"]),
-            "shift": moving.Shift(given["days"] or 0, given["minutes"] or 0),
-            "swap": moving.Swap(given["first"], given["second"]),
-        }
-        return made[given["what"]]
+        match given["what"]:
+            case "cancel":
+                return moving.Cancel(given["note"])
+            case "restore":
+                return moving.Restore()
+            case "room":
+                return moving.ToRoom(given["room"])
+            case "swap":
+                return moving.Swap(given["first"], given["second"])
+        return moving.Shift(given["days"] or 0, given["minutes"] or 0)
 
 
 def _place(room: Room) -> str:

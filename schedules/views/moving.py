@@ -1,7 +1,7 @@
 """Several captures at once: what to do, what that means for each, and what was done.
 
-The captures are chosen in their list, which sends their keys here. The form sends itself back here; it works without
-script.
+The captures are chosen in their list, which sends their keys here. The form sends itself back here, with or
+without script.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def move_captures(request: HttpRequest) -> HttpResponse:
     bulk = page.save() if saving else None
     if bulk is not None:
         return redirect("moved_captures", bulk.pk)
-    context = {"page": page, "form": page.form, "plan": page.plan, "wide": True}
+    context = {"page": page, "form": page.form, "plan": page.plan}
     return render(request, "schedules/moving.html", context, status=409 if saving and page.problem else 200)
 
 
@@ -134,7 +134,6 @@ def _shown(
         "refused": refused,
         "taken": taken,
         "list_address": LIST,
-        "wide": True,
     }
     return render(request, "schedules/moved.html", context, status=409 if refused else 200)
 
