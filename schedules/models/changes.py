@@ -74,7 +74,7 @@ class Change(models.Model):
     ) -> Change:
         return cls.objects.create(
             actor=actor,
-            action=action,
+            action=action[:200],
             subject_type=subject_type(row),
             subject_id=row.pk,
             subject=str(row)[:500],
