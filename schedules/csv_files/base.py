@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.roles import Role
+from schedules import rearranging
 from schedules.models import Change
 from schedules.models.changes import Difference, difference
 from schedules.scheduling import RoomTaken
@@ -279,9 +280,9 @@ class FileKind(ABC):
         skipped = {one.name for one in row._meta.fields if one.is_relation or not (new or one.name in differing)}
         try:
             row.clean_fields(exclude=skipped)
+            rearranging.arrange(row)  # a room or a campus with its captures
         except ValidationError as error:
             raise self.refusal(error) from error
-        row.save()
         return entries
 
     def refusal(self, error: ValidationError) -> Refusal:
