@@ -115,8 +115,8 @@ def change_capture(
     with refusing_overlaps():
         hold_rooms(capture.room, room)
         row = _locked(capture)
-        before = _shown(row)
-        lead, tail = _margins(row.schedule, room)
+        before = shown_values(row)
+        lead, tail = margins_in(row.schedule, room)
         times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
         if times.recording_starts_at <= timezone.now():
             raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
@@ -125,20 +125,20 @@ def change_capture(
         set_times(row, times)
         row.room, row.title = room, title
         fields = ("starts_at", "ends_at", "recording_starts_at", "recording_ends_at", "occupied", "room", "title")
-        differences = differences_between(before, _shown(row))
+        differences = differences_between(before, shown_values(row))
         if differences:
             _save_by_hand(row, **{name: getattr(row, name) for name in fields})
             Change.record(row, "Changed", actor=user, schedule_id=row.schedule_id, differences=differences)
     return row
 
 
-def _margins(schedule: CaptureSchedule, room: Room) -> tuple[int, int]:
+def margins_in(schedule: CaptureSchedule, room: Room) -> tuple[int, int]:
     lead = room.lead if schedule.lead_seconds is None else schedule.lead_seconds
     tail = room.tail if schedule.tail_seconds is None else schedule.tail_seconds
     return lead, tail
 
 
-def _shown(capture: Capture) -> list[tuple[str, str]]:
+def shown_values(capture: Capture) -> list[tuple[str, str]]:
     zone = capture.room.building.campus.time_zone
     return [
         ("Title", capture.title),

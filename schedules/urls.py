@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import capture, day, feeds, files, link, lists, schedule, sections
+from .views import capture, day, feeds, files, link, lists, moving, schedule, sections
 
 urlpatterns = [
     path("", lists.schedules, name="schedules"),
@@ -18,6 +18,9 @@ urlpatterns = [
     path("<int:pk>/change/", schedule.change_schedule, name="change_schedule"),
     path("<int:pk>/end/", schedule.end_schedule, name="end_schedule"),
     path("<int:pk>/delete/", schedule.delete_schedule, name="delete_schedule"),
+    path("captures/move/", moving.move_captures, name="move_captures"),
+    path("captures/moved/<uuid:key>/", moving.moved_captures, name="moved_captures"),
+    path("captures/moved/<uuid:key>/undo/", moving.undo_move, name="undo_move"),
     path("captures/<int:pk>/", capture.capture, name="capture"),
     path("captures/<int:pk>/change/", capture.change_capture, name="change_capture"),
     path("captures/<int:pk>/cancel/", capture.cancel_capture, name="cancel_capture"),

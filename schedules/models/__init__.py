@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bulk import BulkChange
 from .captures import Capture, CaptureSchedule, Publication
 from .changes import Change
 from .courses import (
@@ -23,6 +24,7 @@ from .terms import NonTeachingDay, Term
 
 __all__ = [
     "Building",
+    "BulkChange",
     "Campus",
     "Capture",
     "CaptureSchedule",

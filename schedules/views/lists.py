@@ -65,7 +65,7 @@ def captures(request: HttpRequest) -> HttpResponse:
         },
         "sorting_refused": sorting_refused,
         "zones": lists.zones_of(page.rows),
-        "move_address": "/schedules/captures/move/",
+        "move_address": reverse("move_captures"),
         "may_schedule": Scope.of(user).schedules,
         "filtered": _filtered(request.GET),
         "last_filters": preference.query if preference.query and not _filtered(request.GET) else "",

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import Department, Feed, ImportJob, NonTeachingDay, Organization, Submission
+from schedules.models import BulkChange, Department, Feed, ImportJob, NonTeachingDay, Organization, Submission
 from tests.support import timetable
 from tests.support.timetable import MONDAY
 
@@ -83,6 +83,9 @@ TABLE: dict[str, Row] = {
     "change_schedule": row(SCHEDULERS, "schedule"),
     "end_schedule": row(SCHEDULERS, "schedule"),
     "delete_schedule": row(SCHEDULERS, "schedule"),
+    "move_captures": row((SIGN_IN, 403, 403, 302, 302)),
+    "moved_captures": row((SIGN_IN, 403, 403, 404, 200), "bulk"),
+    "undo_move": row(POSTED, "bulk"),
     "capture": row(READERS, "capture"),
     "change_capture": row(SCHEDULERS, "capture"),
     "cancel_capture": row(POSTED_BY_READERS, "capture"),
@@ -224,6 +227,7 @@ def arguments(scheduler, person) -> dict[str, object]:
         "capture": schedule.captures.earliest("pk").pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
+        "bulk": BulkChange.objects.create(key=uuid.uuid4(), action="Restored").pk,
         "refreshrun": RefreshRun.objects.create(configuration=configuration).pk,
     }
 
