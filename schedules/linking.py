@@ -98,6 +98,8 @@ def submit(key: uuid.UUID, order: Order, *, user: User) -> Submission:
     """
     if order.lms_course is None and order.schedule is None:
         raise ValidationError("Choose an LMS course to link, or enter when and where to record.")
+    if order.lms_course is not None and order.section is None:
+        raise ValidationError("Choose the section that the LMS course leads to.")
     with _one_at_a_time(), refusing_overlaps():
         submission, first = Submission.objects.get_or_create(key=key, defaults={"created_by": user})
         if not first:
@@ -108,7 +110,10 @@ def submit(key: uuid.UUID, order: Order, *, user: User) -> Submission:
         if section is not None:
             _add_instructors(section, order.instructors, made=submission.made, user=user)
             if order.lms_course is not None:
+                existing = link_of(order.lms_course)
                 submission.link = link(section, order.lms_course, user=user)
+                if existing is None:
+                    submission.made.append("link")
         submission.section = section
         submission.schedule = _scheduled(order, section, made=submission.made, user=user)
         submission.save()
@@ -280,6 +285,8 @@ def link(section: Section, lms_course: LmsCourse, *, user: User | None) -> LmsCo
 def unlink(link: LmsCourseLink, *, user: User | None) -> None:
     """Takes a link away. Schedules, recordings and what was watched stay; linking again brings it all together."""
     with transaction.atomic():
+        if not LmsCourseLink.objects.select_for_update().filter(pk=link.pk).exists():
+            return  # somebody was quicker; the course may lead somewhere again by now
         LmsCourse.objects.filter(pk=link.lms_course_id).update(roster_wanted=False)
         action = f"Unlinked from the LMS course {link.lms_course}"
         Change.record(link.section, action, actor=user, section_id=link.section_id)
@@ -305,7 +312,7 @@ def undo(submission: Submission, *, user: User) -> None:
             raise TooLate("This was undone already.")
         if row.schedule is not None:
             delete_schedule(row.schedule, user=user)
-        if row.link is not None:
+        if row.link is not None and "link" in row.made:
             unlink(row.link, user=user)
         if row.section is not None:
             _forget(row.section, row.made, user=user)

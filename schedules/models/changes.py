@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.text import Truncator
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -74,7 +75,7 @@ class Change(models.Model):
     ) -> Change:
         return cls.objects.create(
             actor=actor,
-            action=action[:200],
+            action=Truncator(action).chars(200),
             subject_type=subject_type(row),
             subject_id=row.pk,
             subject=str(row)[:500],

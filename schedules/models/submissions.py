@@ -23,7 +23,7 @@ class Submission(models.Model):
     schedule = models.ForeignKey(
         CaptureSchedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # "course", "term", "section" and "person:<key>": what did not exist before.
+    # "course", "term", "section", "link" and "person:<key>": what did not exist before.
     made = models.JSONField(default=list)
     undone_at = models.DateTimeField(null=True, blank=True)
 
