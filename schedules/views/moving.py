@@ -48,6 +48,11 @@ class MovingPage:
             if not self.captures:
                 self.problem = "Choose at least one capture in the list."
 
+    def renew_key(self) -> None:
+        """Who comes back to change something else does not press the same button a second time."""
+        if BulkChange.objects.filter(pk=self.key).exists():
+            self.key = uuid.uuid4()
+
     @cached_property
     def form(self) -> MovingForm:
         chosen = self.data if "what" in self.data or "action" in self.data else None
@@ -96,6 +101,7 @@ def move_captures(request: HttpRequest) -> HttpResponse:
     bulk = page.save() if saving else None
     if bulk is not None:
         return redirect("moved_captures", bulk.pk)
+    page.renew_key()
     context = {"page": page, "form": page.form, "plan": page.plan}
     return render(request, "schedules/moving.html", context, status=409 if saving and page.problem else 200)
 

@@ -152,7 +152,7 @@ def no_heartbeats() -> None:
 
 
 @pytest.fixture
-def arguments(scheduler) -> dict[str, int]:
+def arguments(scheduler) -> dict[str, object]:
     configuration = ApiConfiguration.objects.create(
         name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
     )
