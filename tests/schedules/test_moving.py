@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedules import captures, moving
-from schedules.models import BulkChange, Capture, Change, SchedulerScope
+from schedules.models import BulkChange, Capture, CaptureSchedule, Change, SchedulerScope
 from schedules.moving import Cancel, Restore, Shift, Swap, ToRoom
 from schedules.scheduling import RoomTaken, TooLate
 from tests.support import timetable
@@ -569,6 +569,18 @@ def test_undo_when_who_had_cancelled_is_gone(algebra, person, lab, scheduler):
     assert rows(algebra)[0].cancelled_by is None
 
 
+def test_undo_when_the_room_is_gone(campus, lab, scheduler):
+    room = timetable.room(on=campus)
+    made = timetable.schedule(in_room=room, user=scheduler)
+    bulk = carry_out([made], ToRoom(lab), scheduler)
+    CaptureSchedule.objects.update(room=lab)
+    room.delete()
+
+    with pytest.raises(TooLate, match="A room of these captures was deleted since"):
+        moving.undo(bulk, scheduler)
+    assert moving.done(bulk) == ([], 4)
+
+
 # --- Twice at once -----------------------------------------------------------------------------------------
 def test_the_same_key_changes_once(algebra, scheduler):
     key = uuid.uuid4()
@@ -745,6 +757,27 @@ def test_a_double_click_on_the_page_saves_once(desk, algebra):
     assert timetable.starts(algebra)[0] == "2045-10-03 09:00"
 
 
+def test_who_comes_back_and_changes_something_else_sees_it_first(desk, algebra):
+    """The browser's Back leads to a page with a key that was used."""
+    save(desk, keys(algebra), what="shift", days="1")
+    key = BulkChange.objects.get().pk
+    sent = {"capture": keys(algebra), "key": key, "what": "shift", "days": "2"}
+
+    answer = desk.post(MOVE, sent | {"action": "save"})
+    looked = desk.post(MOVE, sent | {"action": "preview"})
+
+    assert answer.status_code == 409
+    assert key not in (answer.context["page"].key, looked.context["page"].key)
+    assert timetable.starts(algebra)[0] == "2045-10-03 09:00"
+
+
+def test_a_key_of_somebody_else_is_not_theirs(algebra, scheduler, person):
+    key = carry_out([algebra], Cancel(), scheduler).pk
+
+    with pytest.raises(moving.NotSeen):
+        moving.carry_out(keys(algebra), Cancel(), person("other@example.edu", "Schedulers"), key=key)
+
+
 def test_the_key_stays_while_looking(desk, algebra):
     opened = desk.post(MOVE, {"capture": keys(algebra)}).context["page"].key
 
@@ -907,4 +940,4 @@ def test_what_was_done_is_shown_though_a_schedule_is_gone(desk, algebra, botany,
 
     page = text(desk.get(reverse("moved_captures", args=[bulk.pk])))
 
-    assert "4 captures deleted since." in page
+    assert "4 not shown: the capture or its room was deleted since." in page
