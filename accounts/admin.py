@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from .forms import PersonAddForm, PersonChangeForm, PersonPasswordForm
+from .in_use import SaysWhatRestsOnIt
 from .models import User
 
 admin.site.site_header = "echo_lms"
@@ -37,7 +38,7 @@ class RoleFilter(admin.RelatedFieldListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(SaysWhatRestsOnIt, UserAdmin[User]):
     form = PersonChangeForm
     add_form = PersonAddForm
     change_password_form = PersonPasswordForm
@@ -58,6 +59,10 @@ class PersonAdmin(UserAdmin[User]):
         ("Password", {"fields": ("usable_password", "password1", "password2")}),
     )
     readonly_fields = ("last_signed_in", "added")
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        """What other apps add to the page of a person needs the person to be there."""
+        return super().get_inlines(request, obj) if obj is not None else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")

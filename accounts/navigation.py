@@ -20,6 +20,7 @@ class Destination:
     url_name: str
     roles: frozenset[Role]
     sentence: str
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ DESTINATIONS = (
         "Find an LMS course by its instructor, give it a section, and schedule a term of captures in one go.",
     ),
     Destination(
+        "Schedules",
+        "schedules",
+        frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS, Role.INSTRUCTORS}),
+        "See what is scheduled and what will be recorded: as lists, by day and building, by section.",
+    ),
+    Destination(
         "LMS API configurations",
         "admin:configurations_apiconfiguration_changelist",
         frozenset({Role.ADMINISTRATORS}),
@@ -48,6 +55,13 @@ DESTINATIONS = (
         "admin:directory_directory_changelist",
         frozenset({Role.ADMINISTRATORS}),
         "See which instructors and courses are known, how fresh that is, and refresh it.",
+    ),
+    Destination(
+        "Places and terms",
+        "admin:app_list",
+        frozenset({Role.ADMINISTRATORS}),
+        "Keep rooms, terms, courses and sections, and say what each scheduler may schedule.",
+        ("schedules",),
     ),
     Destination(
         "People",
@@ -64,7 +78,7 @@ def items_for(request: HttpRequest) -> list[Item]:
         Item(entry.label, url, entry.sentence, current=request.path.startswith(url))
         for entry in DESTINATIONS
         if not roles.isdisjoint(entry.roles)
-        for url in [reverse(entry.url_name)]
+        for url in [reverse(entry.url_name, args=entry.arguments)]
     ]
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .forms import ProfileForm, SignInForm
 from .models import User
 from .navigation import items_for
-from .roles import is_administrator, is_instructor, is_scheduler, roles_of
+from .roles import is_administrator, is_instructor, roles_of
 
 
 class SignIn(LoginView):
@@ -74,7 +74,6 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "signed_in_as": f"{user} · {', '.join(sorted(held))}" if held else "",
         "destinations": items_for(request),
-        "is_scheduler": is_scheduler(user),
         "is_instructor": is_instructor(user),
         "has_role": bool(held),
     }

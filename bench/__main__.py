@@ -11,7 +11,7 @@ from pathlib import Path
 
 import django
 
-NAMES = ("connect", "directory")
+NAMES = ("connect", "directory", "schedules")
 RESULTS = Path(__file__).parent / "results"
 
 

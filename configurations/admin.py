@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_post_parameters
 
 import canvas
+from accounts.in_use import SaysWhatRestsOnIt
 from accounts.signed_in import signed_in
 
 from . import authorization, changes, connection
@@ -29,7 +30,7 @@ HISTORY_SHOWN = 15
 
 
 @admin.register(ApiConfiguration)
-class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
+class ApiConfigurationAdmin(SaysWhatRestsOnIt):
     form = ApiConfigurationForm
     list_display: tuple[str, ...] = ("name", "domain", "status", "last_test", "connection_actions")
     list_display_links = ("name",)
@@ -49,15 +50,12 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
         tests = ConnectionEvent.objects.filter(
             configuration=OuterRef("pk"), kind=ConnectionEvent.Kind.TESTED
         ).order_by("-pk")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                last_event=Max("events__pk"),
-                tested_at=Subquery(tests.values("at")[:1]),
-                tested_outcome=Subquery(tests.values("outcome")[:1]),
-                tested_detail=Subquery(tests.values("detail")[:1]),
-            )
+        found: QuerySet[ApiConfiguration] = super().get_queryset(request)
+        return found.annotate(
+            last_event=Max("events__pk"),
+            tested_at=Subquery(tests.values("at")[:1]),
+            tested_outcome=Subquery(tests.values("outcome")[:1]),
+            tested_detail=Subquery(tests.values("detail")[:1]),
         )
 
     # --- The list ---------------------------------------------------------------------------------------
@@ -134,10 +132,10 @@ class ApiConfigurationAdmin(admin.ModelAdmin[ApiConfiguration]):
 
     def get_deleted_objects(
         self, objs: Sequence[ApiConfiguration] | QuerySet[ApiConfiguration], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """What a person knows by name. Tokens and attempts go with it, the history stays."""
-        found = [str(one) for one in objs]
-        return found, {str(self.opts.verbose_name_plural): len(found)}, set(), []
+        _, counted, lacking, protected = super().get_deleted_objects(objs, request)
+        return [str(one) for one in objs], counted, lacking, protected
 
     def delete_model(self, request: HttpRequest, obj: ApiConfiguration) -> None:
         unconfirmed = functools.partial(self._tell_unconfirmed, request, obj.name)

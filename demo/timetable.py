@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import datetime
 import os
+from typing import TYPE_CHECKING
 
 import django
 
-ROOMS = {
+if TYPE_CHECKING:  # models can only be imported after django.setup()
+    from schedules.models import Term
+
+ROOMS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("Main Campus", "Europe/London"): {
         "Science Hall": ("Theatre A", "Theatre B", "Room 101", "Room 102"),
         "Library": ("Auditorium", "Seminar Room 1"),
@@ -49,7 +53,7 @@ def _places() -> None:
                 Room.objects.create(building=building, name=name, capture_agent=agent, turnaround_minutes=5)
 
 
-def _term():  # type: ignore[no-untyped-def]  # its type can only be imported after django.setup()
+def _term() -> Term:
     """Under the name and with the dates of the sandbox's present term; with a week without teaching."""
     from schedules.models import NonTeachingDay, Term  # noqa: PLC0415
 
@@ -63,7 +67,7 @@ def _term():  # type: ignore[no-untyped-def]  # its type can only be imported af
     return term
 
 
-def _schedules(term) -> int:  # type: ignore[no-untyped-def]
+def _schedules(term: Term) -> int:
     from accounts.models import User  # noqa: PLC0415
     from schedules.models import (  # noqa: PLC0415
         CaptureSchedule,

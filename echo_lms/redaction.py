@@ -32,6 +32,8 @@ _SHAPES = (
     ),
     re.compile(r"(?P<keep>^(?:access_token|refresh_token|client_secret|code|state|password|token)=)[^&\s]+"),
     re.compile(r"(?P<keep>\b\w+://[^/\s:@]*:)[^@\s/]+(?=@)"),
+    # Addresses of calendars and of recorders are good without signing in.
+    re.compile(r"(?P<keep>/schedules/(?:feeds|recorder)/\d+\.)[A-Za-z0-9_-]{20,}"),
     re.compile(r"(?P<keep>)\b\d+~[A-Za-z0-9]{32,}\b"),
     re.compile(r"(?P<keep>)\bgAAAA[A-Za-z0-9_-]{40,}={0,2}"),
     re.compile(r"(?P<keep>)\b(?=[A-Za-z0-9]*\d)(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{60,}\b"),

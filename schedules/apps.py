@@ -5,4 +5,5 @@ from django.apps import AppConfig
 
 class SchedulesConfig(AppConfig):
     name = "schedules"
-    verbose_name = "Schedules"
+    # As the admin calls it; schedules themselves have pages of their own.
+    verbose_name = "Places and terms"

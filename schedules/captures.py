@@ -1,4 +1,5 @@
-"""One capture alone: cancelled, restored, given another time, room or title. Until its recorder would begin."""
+"""One capture alone: cancelled, restored, given another time, room or title, until its recorder would begin;
+and what the recorder then says of it."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from . import conflicts
 from .conflicts import Wanted
 from .models import Capture, CaptureSchedule, Change, Room
 from .models.captures import max_minutes
+from .models.changes import difference
 from .planning import Times, in_words
 from .scheduling import RoomTaken, TooLate, differences_between, hold_rooms, refusing_overlaps, set_times
 
@@ -22,6 +24,23 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 State = Capture.State
+# What a recorder may say of a capture in each state. Recorded and failed are the end of it.
+REPORTS: dict[str, tuple[State, ...]] = {
+    State.SCHEDULED: (State.RECORDING, State.RECORDED, State.FAILED),
+    State.RECORDING: (State.RECORDED, State.FAILED),
+}
+
+
+# So far ahead a report is believed: clocks differ. Earlier, the recorder's clock or its list is wrong.
+EARLIEST_REPORT = datetime.timedelta(minutes=15)
+
+
+class NotPossible(Exception):
+    """A report that the capture's state or time does not allow; `state` is what it is."""
+
+    def __init__(self, capture: Capture, reason: str) -> None:
+        self.state = State(capture.state)
+        super().__init__(reason)
 
 
 def _locked(capture: Capture) -> Capture:
@@ -47,7 +66,7 @@ def cancel_capture(capture: Capture, *, user: User | None, note: str = "") -> Ca
 def restore_capture(capture: Capture, *, user: User | None) -> Capture:
     """Takes a cancellation back. Raises TooLate, and RoomTaken if somebody else has the room by now."""
     with refusing_overlaps():
-        hold_rooms(capture.room)  # rooms before captures, as everywhere: otherwise two wait for each other
+        hold_rooms(capture.room)  # before the capture, as whoever changes the room does
         row = _locked(capture)
         if row.state == State.SCHEDULED:
             return row
@@ -152,3 +171,30 @@ def _teaches(capture: Capture, user: User) -> bool:
         return False
     taught = capture.schedule.publications.filter(section__teaching__user=user).exists()
     return taught or capture.schedule.presenter_id == user.pk
+
+
+# --- What recorders report -----------------------------------------------------------------------------
+def report(capture: Capture, state: State, *, note: str = "") -> Capture:
+    """A recorder has begun, has finished or has failed. Said twice it is the same. Raises NotPossible.
+
+    Recorded or failed, the capture gives the room free at once, however early that is.
+    """
+    with transaction.atomic():
+        row = Capture.objects.select_for_update(of=("self",)).with_names().get(pk=capture.pk)
+        if row.state == state:
+            return row
+        if state not in REPORTS.get(row.state, ()):
+            was, wanted = State(row.state).label.lower(), state.label.lower()
+            raise NotPossible(row, f"This capture is {was}: it cannot become {wanted}.")
+        if timezone.now() < row.recording_starts_at - EARLIEST_REPORT:
+            begins = f"{row.recording_starts_at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+            raise NotPossible(row, f"This capture begins at {begins}. Check the recorder's clock.")
+        differences = [
+            *difference("State", State(row.state).label, state.label),
+            *difference("Note", row.note, note or row.note),
+        ]
+        row.state, row.note, row.changed_at = state, note or row.note, timezone.now()
+        row.save(update_fields=["state", "note", "changed_at"])
+        action = f"The recorder reports: {state.label.lower()}"
+        Change.record(row, action, actor=None, schedule_id=row.schedule_id, differences=differences)
+    return row

@@ -62,8 +62,8 @@ def in_the_way(
 ) -> dict[int, list[Clash]]:
     """By position in `wanted`: the captures whose time in the room overlaps it, earliest first.
 
-    `leaving`: keys of captures that will not be there any more (those that are being moved). In two queries, each
-    of which reads no more than what overlaps.
+    `leaving`: keys of captures that will not be there any more (those that are being moved). In a fixed
+    number of queries, each of which reads no more than what overlaps.
     """
     pairs = _overlapping(wanted)
     keys = {key for _, key in pairs} - set(leaving)

@@ -37,15 +37,12 @@ class Times:
         """
         first = _later(starts_at, -lead)
         last = _later(ends_at, tail)
-        # Compared in UTC: within one zone Python compares what clocks show, and 01:30 may come twice in a night.
-        taken = DateTimeTZRange(_utc(first), _utc(_later(last, 60 * room.turnaround_minutes)))
-        if _utc(last) <= taken.lower:
+        # What is compared is in UTC: Python compares two local times by the clock, where 01:30 may come twice.
+        taken_from, over = first.astimezone(datetime.UTC), last.astimezone(datetime.UTC)
+        if over <= taken_from:
             raise ValidationError("Starting that late and ending that early leaves nothing to record.")
-        return cls(starts_at, ends_at, first, last, taken)
-
-
-def _utc(moment: datetime.datetime) -> datetime.datetime:
-    return moment.astimezone(datetime.UTC)
+        free_again = _later(over, 60 * room.turnaround_minutes)
+        return cls(starts_at, ends_at, first, last, DateTimeTZRange(taken_from, free_again))
 
 
 def _later(moment: datetime.datetime, seconds: int) -> datetime.datetime:

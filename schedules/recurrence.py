@@ -78,7 +78,7 @@ def in_zone(
     on: datetime.date, at: datetime.time, zone: zoneinfo.ZoneInfo
 ) -> tuple[datetime.datetime, ClockNote | None]:
     """The moment at which the zone's clocks show this date and time, and what they did if it was not simple."""
-    wall = datetime.datetime.combine(on, at, tzinfo=zone)
+    wall = datetime.datetime.combine(on, at, tzinfo=zone).replace(fold=0)
     shown = wall.astimezone(datetime.UTC).astimezone(zone)
     if shown.replace(tzinfo=None) != wall.replace(tzinfo=None):
         # The offset before the change (fold 0) makes a later moment: as far behind the gap as was asked into it.

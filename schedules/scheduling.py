@@ -246,8 +246,8 @@ def _differs(capture: Capture, schedule: CaptureSchedule, one: Planned) -> bool:
         or capture.room_id != schedule.room.pk
         or capture.title != schedule.title
         or capture.occupied != one.times.occupied
-        or capture.starts_at != one.times.starts_at
-        or capture.ends_at != one.times.ends_at
+        or capture.starts_at != one.times.starts_at.astimezone(datetime.UTC)  # in UTC as in `Times.of`
+        or capture.ends_at != one.times.ends_at.astimezone(datetime.UTC)
         or capture.edited
     )
 
@@ -271,6 +271,7 @@ def change_schedule(
         plan = planning.plan(changed, terms_of(publications))
         hold_rooms(changed.room, before.room)
         effect = effect_of(changed, plan, from_date=from_date, by_hand_too=by_hand_too)
+        planning.check_not_past(one for _, one in effect.moved)
         _apply(changed, effect, user=user)
         changed.sequence = before.sequence + 1
         changed.save()
@@ -342,8 +343,6 @@ def _effect_in_words(effect: Effect) -> str:
 def cut_short(schedule: CaptureSchedule, last: datetime.date, *, user: User | None) -> Effect:
     """Ends a schedule after `last`: what has not begun after it is cancelled, captures changed by hand as well."""
     schedule = CaptureSchedule.objects.with_names().get(pk=schedule.pk)
-    if last < schedule.starts_on:
-        last = schedule.starts_on - datetime.timedelta(days=1)
     with transaction.atomic():
         before = schedule.ends_on
         falling = schedule.captures.not_begun().filter(rule_date__gt=last, state=State.SCHEDULED)
@@ -352,8 +351,10 @@ def cut_short(schedule: CaptureSchedule, last: datetime.date, *, user: User | No
             state=State.CANCELLED, sequence=F("sequence") + 1, changed_at=timezone.now(), cancelled_by=user
         )
         schedule.ends_on = max(last, schedule.starts_on)
+        if last < schedule.starts_on:  # a rule has one date at least
+            schedule.left_out = sorted({*schedule.left_out, schedule.starts_on})
         schedule.sequence += 1
-        schedule.save(update_fields=["ends_on", "sequence"])
+        schedule.save(update_fields=["ends_on", "left_out", "sequence"])
         action = f"Ended after {last:%-d %B %Y}: {len(removed)} captures cancelled"
         changed = difference("Last date", before, schedule.ends_on)
         Change.record(schedule, action, actor=user, schedule_id=schedule.pk, differences=changed)

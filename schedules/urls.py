@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import capture, link, moving, schedule, sections
+from .views import capture, day, feeds, files, link, lists, moving, schedule, sections
 
 urlpatterns = [
+    path("", lists.schedules, name="schedules"),
+    path("captures/", lists.captures, name="captures"),
+    path("captures/columns/", lists.choose_columns, name="choose_columns"),
+    path("day/", day.day, name="day"),
+    path("search/", lists.search, name="search"),
     path("link/", link.link_course, name="link_course"),
     path("link/people/", link.suggest_instructors, name="suggest_instructors"),
     path("linked/<uuid:key>/", link.linked, name="linked"),
@@ -25,4 +30,15 @@ urlpatterns = [
     path("sections/<int:pk>/consent/", sections.say_consent, name="say_consent"),
     path("links/<int:pk>/unlink/", sections.unlink, name="unlink"),
     path("links/<int:pk>/move/", sections.relink, name="relink"),
+    # Calendar feeds, and what recorders report (docs/feeds.md).
+    path("feeds/", feeds.feeds_page, name="feeds"),
+    path("feeds/<int:key>/revoke/", feeds.revoke, name="revoke_feed"),
+    path("feeds/<str:token>.ics", feeds.feed, name="feed"),
+    path("recorder/<str:token>/<int:key>/", feeds.report, name="recorder_report"),
+    # CSV files (docs/csv.md).
+    path("files/", files.overview, name="files"),
+    path("files/checked/<int:pk>/", files.job, name="file_job"),
+    path("files/<str:kind>/", files.upload, name="file_upload"),
+    path("files/<str:kind>/export/", files.export, name="file_export"),
+    path("files/<str:kind>/sample/", files.sample, name="file_sample"),
 ]

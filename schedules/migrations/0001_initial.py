@@ -1120,6 +1120,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "non-teaching day",
                 "ordering": ["first", "name"],
             },
         ),

@@ -16,6 +16,7 @@ from .courses import (
     SectionInstructor,
 )
 from .feeds import Feed
+from .imports import ImportJob
 from .places import Building, Campus, ConsentPolicy, Input, Room
 from .preferences import ListPreference
 from .submissions import Submission
@@ -33,6 +34,7 @@ __all__ = [
     "Course",
     "Department",
     "Feed",
+    "ImportJob",
     "Input",
     "ListPreference",
     "LmsCourseLink",

@@ -86,6 +86,7 @@ class NonTeachingDay(models.Model):
     objects = NonTeachingDayQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "non-teaching day"
         ordering = ["first", "name"]
         constraints = [
             models.CheckConstraint(

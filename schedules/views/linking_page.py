@@ -214,6 +214,8 @@ class LinkingPage:
         """What follows from the course or the section that was just chosen; what was typed since stays."""
         if not self.sent and self.data.get("section", "").isdigit():
             self.data["section_mode"] = "existing"
+            person = self.section.primary_instructor if self.section else None
+            self.data.setdefault("email", person.email if person else "")
         if self.choice is not None and self.data.get("prefilled_for") != str(self.choice.course.pk):
             self.data["prefilled_for"] = str(self.choice.course.pk)
             self._prefill_from_course(self.choice)

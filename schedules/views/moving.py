@@ -6,12 +6,14 @@ without script.
 
 from __future__ import annotations
 
+import re
 import uuid
 from functools import cached_property
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -23,21 +25,21 @@ from ..forms.moving import MovingForm
 from ..models import BulkChange, Capture
 from ..scheduling import RoomTaken, TooLate
 
-LIST = "/schedules/captures/"
+KEY = re.compile(r"[0-9]{1,19}")
 LARGEST_KEY = 2**63 - 1
 
 
 class MovingPage:
     """`problem`: why nothing was saved, or cannot be."""
 
-    list_address = LIST
+    list_address = reverse_lazy("captures")
 
     def __init__(self, request: HttpRequest) -> None:
         self.data = request.POST
         self.user = signed_in(request)
         self.problem = ""
         self.key = _uuid(request.POST.get("key", "")) or uuid.uuid4()
-        sent = {int(one) for one in request.POST.getlist("capture") if one.isascii() and one.isdecimal()}
+        sent = {int(one) for one in request.POST.getlist("capture") if KEY.fullmatch(one)}
         keys = [one for one in sent if one <= LARGEST_KEY]
         self.captures: list[Capture] = []
         if len(keys) > moving.MOST:
@@ -95,7 +97,7 @@ def _uuid(given: str) -> uuid.UUID | None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def move_captures(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return redirect(LIST)
+        return redirect("captures")
     page = MovingPage(request)
     saving = request.POST.get("action") == "save"
     bulk = page.save() if saving else None
@@ -139,7 +141,7 @@ def _shown(
         "why_not": moving.why_not_undone(bulk, moving.rows_of(bulk, signed_in(request))),
         "refused": refused,
         "taken": taken,
-        "list_address": LIST,
+        "list_address": reverse("captures"),
     }
     return render(request, "schedules/moved.html", context, status=409 if refused else 200)
 

@@ -63,17 +63,21 @@ def test_admin_sign_in_refuses_to_lead_to_another_site(as_admin, client, target)
 def test_admin_shows_only_what_administrators_work_with(as_admin):
     names = {model._meta.label for model in django_admin.site._registry}
     directory = {"Directory", "LmsInstructor", "LmsCourse", "RefreshRun"}
+    places = {"Campus", "Building", "Room", "Term", "NonTeachingDay"}
+    courses = {"Organization", "Department", "Course", "Section", "SchedulerScope"}
     assert names == {
         "accounts.User",
         "configurations.ApiConfiguration",
         "configurations.ConnectionEvent",
         *(f"directory.{name}" for name in directory),
+        *(f"schedules.{name}" for name in places | courses),
     }
 
 
 # --- People -----------------------------------------------------------------------------------------------
 def person_row(person: User, *, email: str = "", groups: Sequence[int] = (), active: str = "on") -> dict[str, Any]:
     data = {"email": email or person.email, "full_name": person.full_name, "time_zone": "UTC"}
+    data |= {"scheduler_scopes-TOTAL_FORMS": "0", "scheduler_scopes-INITIAL_FORMS": "0"}  # schedules/admin.py
     return data | {"groups": list(groups)} | ({"is_active": active} if active else {})
 
 

@@ -38,11 +38,31 @@ def navigation(response: HttpResponse) -> list[str]:
     [
         (
             "admin",
-            ["LMS API configurations", "LMS directory", "People", "Profile"],
-            ["Home", "LMS API configurations", "LMS directory", "People"],
+            [
+                "Link and schedule",
+                "Schedules",
+                "LMS API configurations",
+                "LMS directory",
+                "Places and terms",
+                "People",
+                "Profile",
+            ],
+            [
+                "Home",
+                "Link and schedule",
+                "Schedules",
+                "LMS API configurations",
+                "LMS directory",
+                "Places and terms",
+                "People",
+            ],
         ),
-        ("scheduler", ["Schedules", "Profile"], ["Home"]),
-        ("instructor", ["Viewing analytics", "Profile"], ["Home"]),
+        (
+            "scheduler",
+            ["Link and schedule", "Schedules", "Profile"],
+            ["Home", "Link and schedule", "Schedules"],
+        ),
+        ("instructor", ["Schedules", "Viewing analytics", "Profile"], ["Home", "Schedules"]),
         ("outsider", ["You have no role yet"], ["Home"]),
     ],
 )

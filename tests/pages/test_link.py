@@ -212,7 +212,7 @@ def test_the_pages_behind_it(page, site, campus, scheduler, instructor, sign_in,
     section = timetable.section(instructor, code="ALG1")
     schedule = timetable.schedule(section, in_room=campus, user=scheduler, presenter=instructor)
     timetable.link(section, LmsCourse.objects.get(code="ALG101"))
-    capture = schedule.captures.first()
+    capture = schedule.captures.earliest("pk")
     sign_in(page, scheduler)
     for width in (1280, 320):
         page.set_viewport_size({"width": width, "height": 800})

@@ -12,8 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
-from schedules.models import BulkChange, Submission
+from schedules.models import BulkChange, Department, Feed, ImportJob, NonTeachingDay, Organization, Submission
 from tests.support import timetable
+from tests.support.timetable import MONDAY
 
 pytestmark = pytest.mark.django_db
 ROLES = ("anonymous", "outsider", "instructor", "scheduler", "admin")
@@ -51,6 +52,17 @@ def directory_urls(model: str) -> dict[str, Row]:
     }
 
 
+def places_urls(model: str) -> dict[str, Row]:
+    """Places, terms and courses are the administrators' to keep."""
+    return {
+        f"admin:schedules_{model}_changelist": row(ADMIN_SITE),
+        f"admin:schedules_{model}_add": row(ADMIN_SITE),
+        f"admin:schedules_{model}_change": row(ADMIN_SITE, model),
+        f"admin:schedules_{model}_delete": row(ADMIN_SITE, model),
+        f"admin:schedules_{model}_history": row(ADMIN_SITE, model),
+    }
+
+
 SCHEDULERS = (SIGN_IN, 403, 403, 200, 200)
 READERS = (SIGN_IN, 403, 404, 200, 200)  # an instructor of other sections does not find it
 POSTED = (SIGN_IN, 403, 403, 405, 405)
@@ -58,6 +70,11 @@ POSTED_BY_READERS = (SIGN_IN, 403, 405, 405, 405)
 
 
 TABLE: dict[str, Row] = {
+    "schedules": row((SIGN_IN, 403, 200, 200, 200)),
+    "captures": row((SIGN_IN, 403, 200, 200, 200)),
+    "search": row((SIGN_IN, 403, 200, 200, 200)),
+    "choose_columns": row(POSTED_BY_READERS),
+    "day": row(SCHEDULERS),
     "link_course": row(SCHEDULERS),
     "suggest_instructors": row(SCHEDULERS),
     "linked": row((SIGN_IN, 403, 403, 404, 200), "submission"),
@@ -89,8 +106,19 @@ TABLE: dict[str, Row] = {
     "oauth2_result": row((SIGN_IN, 403, 403, 403, 302)),
     "authorize": row((SIGN_IN, 403, 403, 403, 302), CONFIGURATION),
     "authorization_progress": row(ADMINS, CONFIGURATION),
+    # CSV files: schedulers import terms, sections and schedules (tests/schedules/test_csv_jobs.py has the others).
+    "files": row(SCHEDULERS),
+    "file_upload": row(SCHEDULERS, "terms"),
+    "file_export": row(SCHEDULERS, "terms"),
+    "file_sample": row(SCHEDULERS, "terms"),
+    "file_job": row((SIGN_IN, 403, 403, 200, 404), "importjob"),
     "healthz": row(OPEN),
     "readyz": row((503, 503, 503, 503, 503)),
+    # What is signed in the address decides, not who is signed in.
+    "feeds": row(SIGNED_IN),
+    "feed": row((404, 404, 404, 404, 404), "1.not-signed"),
+    "revoke_feed": row((SIGN_IN, 404, 404, 404, 200), "feed"),
+    "recorder_report": row((405, 405, 405, 405, 405), "1.not-signed", 1),
     "admin:index": row(ADMIN_SITE),
     "admin:login": row((SIGN_IN, 403, 403, 403, 302)),
     "admin:logout": row((405, 405, 405, 405, 405)),
@@ -123,6 +151,16 @@ TABLE: dict[str, Row] = {
     "admin:directory_lmsinstructor_refresh": row((SIGN_IN, 403, 403, 403, 405), "lmsinstructor"),
     **directory_urls("lmscourse"),
     **directory_urls("refreshrun"),
+    **places_urls("campus"),
+    **places_urls("building"),
+    **places_urls("room"),
+    **places_urls("term"),
+    **places_urls("nonteachingday"),
+    **places_urls("organization"),
+    **places_urls("department"),
+    **places_urls("course"),
+    **places_urls("section"),
+    **places_urls("schedulerscope"),
     "admin:accounts_user_changelist": row(ADMIN_SITE),
     "admin:accounts_user_add": row(ADMIN_SITE),
     "admin:accounts_user_change": row(ADMIN_SITE, "user"),
@@ -152,7 +190,7 @@ def no_heartbeats() -> None:
 
 
 @pytest.fixture
-def arguments(scheduler) -> dict[str, object]:
+def arguments(scheduler, person) -> dict[str, object]:
     configuration = ApiConfiguration.objects.create(
         name="Canvas", base_url="http://127.0.0.1:8900", client_id="1", client_secret="secret-of-the-key"
     )
@@ -162,16 +200,31 @@ def arguments(scheduler) -> dict[str, object]:
     section = timetable.section()
     schedule = timetable.schedule(section)
     submission = Submission.objects.create(key=uuid.uuid4(), section=section, schedule=schedule)
+    campus = schedule.room.building.campus
+    organization = Organization.objects.create(name="University")
+    day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
+    limited = person("limited@example.edu", "Schedulers")
     return {
+        "campus": campus.pk,
+        "building": schedule.room.building.pk,
+        "room": schedule.room.pk,
+        "term": section.term.pk,
+        "nonteachingday": day.pk,
+        "organization": organization.pk,
+        "department": Department.objects.create(name="Physics", organization=organization).pk,
+        "course": section.course.pk,
+        "schedulerscope": limited.scheduler_scopes.create(campus=campus).pk,
         "configuration": configuration.pk,
         "event": event.pk,
         "user": scheduler.pk,
         "directory": Directory.of(configuration).pk,
         "lmsinstructor": instructor.pk,
+        "importjob": ImportJob.objects.create(user=scheduler, kind="terms", file_name="terms.csv", content=b"").pk,
+        "feed": Feed.objects.create(room=timetable.room(), audience="recorder").pk,
         "lmscourse": lms_course.pk,
         "section": section.pk,
         "schedule": schedule.pk,
-        "capture": schedule.captures.first().pk,
+        "capture": schedule.captures.earliest("pk").pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
         "bulk": BulkChange.objects.create(key=uuid.uuid4(), action="Restored").pk,

@@ -528,6 +528,29 @@ def test_only_an_administrator_may_do_without_a_section(visit, new_section, clie
     assert CaptureSchedule.objects.latest("pk").publications.count() == 0
 
 
+def test_from_a_section_its_instructors_courses_are_there_at_once(desk, refreshed, canvas, person):
+    refreshed()
+    section = timetable.section(person(INSTRUCTOR, "Instructors"))
+
+    page = desk.get(LINK, {"section": section.pk, "record": "no"}).context["page"]
+
+    assert page.section == section
+    assert [one.course.code for one in page.courses] == ["ALG101", "BOT102"]
+    assert not page.records
+
+
+def test_an_lms_course_is_linked_to_a_section_that_exists(visit, refreshed, canvas):
+    refreshed()
+    section = timetable.section()
+    visit.press("find", email=INSTRUCTOR, section_mode="existing", section=str(section.pk), record="no")
+
+    answer = visit.press("save", lms_course=str(course_of(visit, "BOT102").pk))
+
+    assert answer.status_code == 302
+    assert LmsCourseLink.objects.get().section == section
+    assert Section.objects.count() == 1
+
+
 # --- Undo -------------------------------------------------------------------------------------------------
 def test_undo_takes_everything_back(visit, new_section, desk):
     where = visit.press("save", **new_section)["Location"]

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("schedules", "0001_initial"),
+        ("schedules", "0002_import_job"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

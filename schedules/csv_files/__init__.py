@@ -1,0 +1,1 @@
+"""CSV files: five kinds, read, checked, saved and written (docs/csv.md)."""
