@@ -43,7 +43,7 @@ CLOCK_NOTES = {
 
 
 class NotSeen(Exception):
-    """What would be done is not what was shown any more."""
+    """What would be done is not what was shown any more, or the key was used for something else."""
 
 
 # --- What to do ----------------------------------------------------------------------------------------
@@ -309,6 +309,8 @@ def carry_out(
     with refusing_overlaps():
         bulk, first = BulkChange.objects.get_or_create(key=key, defaults={"created_by": user})
         if not first:
+            if bulk.created_by_id != user.pk or bulk.action != str(action):
+                raise NotSeen
             return bulk
         targets = [getattr(action, name) for name in ("room", "first", "second") if hasattr(action, name)]
         rows = _held(keys, user, targets)
@@ -449,6 +451,8 @@ def why_not_undone(bulk: BulkChange, rows: Sequence[Capture]) -> str:
         return "Some of these captures have begun, so this cannot be undone any more."
     if len(rows) < len(bulk.before) or any(_changed_since(row, bulk.after[str(row.pk)]) for row in rows):
         return "Some of these captures were changed since, so this cannot be undone. Change them one by one."
+    if {values["room"] for values in bulk.before.values()} - set(rooms_of(bulk)):
+        return "A room of these captures was deleted since, so this cannot be undone. Change them one by one."
     starts = [datetime.datetime.fromisoformat(one["recording_starts_at"]) for one in bulk.before.values()]
     if any(start <= now for start in starts):
         return "Some of these captures would have begun by now, so this cannot be undone any more."

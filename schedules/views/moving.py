@@ -6,6 +6,7 @@ without script.
 
 from __future__ import annotations
 
+import re
 import uuid
 from functools import cached_property
 
@@ -24,6 +25,7 @@ from ..forms.moving import MovingForm
 from ..models import BulkChange, Capture
 from ..scheduling import RoomTaken, TooLate
 
+KEY = re.compile(r"[0-9]{1,19}")
 LARGEST_KEY = 2**63 - 1
 
 
@@ -37,7 +39,7 @@ class MovingPage:
         self.user = signed_in(request)
         self.problem = ""
         self.key = _uuid(request.POST.get("key", "")) or uuid.uuid4()
-        sent = {int(one) for one in request.POST.getlist("capture") if one.isascii() and one.isdecimal()}
+        sent = {int(one) for one in request.POST.getlist("capture") if KEY.fullmatch(one)}
         keys = [one for one in sent if one <= LARGEST_KEY]
         self.captures: list[Capture] = []
         if len(keys) > moving.MOST:
@@ -47,6 +49,11 @@ class MovingPage:
             self.captures = list(found.with_names().order_by("starts_at", "pk"))
             if not self.captures:
                 self.problem = "Choose at least one capture in the list."
+
+    def renew_key(self) -> None:
+        """Who comes back to change something else does not press the same button a second time."""
+        if BulkChange.objects.filter(pk=self.key).exists():
+            self.key = uuid.uuid4()
 
     @cached_property
     def form(self) -> MovingForm:
@@ -96,6 +103,7 @@ def move_captures(request: HttpRequest) -> HttpResponse:
     bulk = page.save() if saving else None
     if bulk is not None:
         return redirect("moved_captures", bulk.pk)
+    page.renew_key()
     context = {"page": page, "form": page.form, "plan": page.plan}
     return render(request, "schedules/moving.html", context, status=409 if saving and page.problem else 200)
 

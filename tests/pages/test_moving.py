@@ -1,4 +1,4 @@
-"""Several captures at once, in a browser: at two widths, with and without script."""
+"""Several captures at once, in a browser: at two widths, by mouse and by keyboard. The pages have no script."""
 
 from __future__ import annotations
 

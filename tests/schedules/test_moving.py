@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedules import captures, moving
-from schedules.models import BulkChange, Capture, Change, SchedulerScope
+from schedules.models import BulkChange, Capture, CaptureSchedule, Change, SchedulerScope
 from schedules.moving import Cancel, Restore, Shift, Swap, ToRoom
 from schedules.scheduling import RoomTaken, TooLate
 from tests.support import timetable
@@ -569,6 +569,18 @@ def test_undo_when_who_had_cancelled_is_gone(algebra, person, lab, scheduler):
     assert rows(algebra)[0].cancelled_by is None
 
 
+def test_undo_when_the_room_is_gone(campus, lab, scheduler):
+    room = timetable.room(on=campus)
+    made = timetable.schedule(in_room=room, user=scheduler)
+    bulk = carry_out([made], ToRoom(lab), scheduler)
+    CaptureSchedule.objects.update(room=lab)
+    room.delete()
+
+    with pytest.raises(TooLate, match="A room of these captures was deleted since"):
+        moving.undo(bulk, scheduler)
+    assert moving.done(bulk) == ([], 4)
+
+
 # --- Twice at once -----------------------------------------------------------------------------------------
 def test_the_same_key_changes_once(algebra, scheduler):
     key = uuid.uuid4()
@@ -676,7 +688,7 @@ def test_looking_changes_nothing_and_says_what_would_change(desk, algebra, lab):
     page = text(desk.post(MOVE, {"capture": keys(algebra), "what": "room", "room": lab.pk, "action": "preview"}))
 
     assert "<strong>4 change.</strong> 0 stay as they are." in page
-    assert "Mon 2 Oct 2045, 09:00–10:00<br>" in page
+    assert 'Mon 2 Oct 2045, <span class="moment">09:00–10:00</span><br>' in page
     assert f"{lab} · Scheduled" in page
     assert 'value="save"' in page
     assert everything() == before
@@ -744,6 +756,27 @@ def test_a_double_click_on_the_page_saves_once(desk, algebra):
 
     assert first["Location"] == second["Location"]
     assert timetable.starts(algebra)[0] == "2045-10-03 09:00"
+
+
+def test_who_comes_back_and_changes_something_else_sees_it_first(desk, algebra):
+    """The browser's Back leads to a page with a key that was used."""
+    save(desk, keys(algebra), what="shift", days="1")
+    key = BulkChange.objects.get().pk
+    sent = {"capture": keys(algebra), "key": key, "what": "shift", "days": "2"}
+
+    answer = desk.post(MOVE, sent | {"action": "save"})
+    looked = desk.post(MOVE, sent | {"action": "preview"})
+
+    assert answer.status_code == 409
+    assert key not in (answer.context["page"].key, looked.context["page"].key)
+    assert timetable.starts(algebra)[0] == "2045-10-03 09:00"
+
+
+def test_a_key_of_somebody_else_is_not_theirs(algebra, scheduler, person):
+    key = carry_out([algebra], Cancel(), scheduler).pk
+
+    with pytest.raises(moving.NotSeen):
+        moving.carry_out(keys(algebra), Cancel(), person("other@example.edu", "Schedulers"), key=key)
 
 
 def test_the_key_stays_while_looking(desk, algebra):
@@ -823,7 +856,7 @@ def test_only_rooms_of_the_captures_campus_are_offered(desk, algebra, lab):
     assert f'<option value="{far.pk}"' not in page
 
 
-@pytest.mark.parametrize("sent", [[], ["0"], ["x"], ["99999999999999999999999"], ["²"], ["-1"]])
+@pytest.mark.parametrize("sent", [[], ["0"], ["x"], ["9" * 19], ["9" * 5000], ["²"], ["-1"]])
 def test_nothing_chosen_is_told(sent, desk, algebra):
     answer = desk.post(MOVE, {"capture": sent})
 
@@ -908,4 +941,4 @@ def test_what_was_done_is_shown_though_a_schedule_is_gone(desk, algebra, botany,
 
     page = text(desk.get(reverse("moved_captures", args=[bulk.pk])))
 
-    assert "4 captures deleted since." in page
+    assert "4 not shown: the capture or its room was deleted since." in page
