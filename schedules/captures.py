@@ -113,7 +113,7 @@ def change_capture(
         limit = in_words(max_minutes())
         raise ValidationError({"duration_minutes": f"A capture lasts from 1 minute to {limit}."})
     with refusing_overlaps():
-        hold_rooms(capture.room, room)
+        room = hold_rooms(capture.room, room)[room.pk]
         row = _locked(capture)
         before = shown_values(row)
         lead, tail = margins_in(row.schedule, room)

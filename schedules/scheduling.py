@@ -61,13 +61,19 @@ def refusing_overlaps() -> Iterator[None]:
         raise
 
 
-def hold_rooms(*rooms: Room) -> None:
+def hold_rooms(*rooms: Room) -> dict[int, Room]:
     """Until the transaction ends, nobody else schedules in these rooms: the second sees what the first saved.
 
-    Without it the constraint would refuse the second all the same, but without a name, or as a deadlock.
+    Without it the constraint would refuse the second all the same, but without a name, or as a deadlock. Gives the
+    rooms as they are now, by key: their gap or their campus may have changed since they were read. Raises
+    ValidationError if one was deleted.
     """
-    keys = {room.pk for room in rooms}
-    list(Room.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=keys).order_by("pk"))
+    held = Room.objects.filter(pk__in={room.pk for room in rooms}).order_by("pk")
+    list(held.select_for_update(no_key=True, of=("self",)))
+    found = {room.pk: room for room in held.with_place()}
+    if any(room.pk not in found for room in rooms):
+        raise ValidationError({"room": "This room was deleted meanwhile. Choose another one."})
+    return found
 
 
 # --- Making --------------------------------------------------------------------------------------------
@@ -78,13 +84,13 @@ def create_schedule(
 
     Raises ValidationError for a rule that makes no sense or captures in the past, RoomTaken for a conflict.
     """
-    check_inputs(schedule)
-    plan = planning.plan(schedule, terms_of(publications))
-    if not plan.captures:
-        raise ValidationError("Every date is left out: there is nothing to record.")
-    planning.check_not_past(plan.captures)
     with refusing_overlaps():
-        hold_rooms(schedule.room)
+        schedule.room = hold_rooms(schedule.room)[schedule.room.pk]
+        check_inputs(schedule)
+        plan = planning.plan(schedule, terms_of(publications))
+        if not plan.captures:
+            raise ValidationError("Every date is left out: there is nothing to record.")
+        planning.check_not_past(plan.captures)
         refuse_clashes(plan.captures, schedule.room, user=user)
         schedule.created_by = user
         schedule.save()
@@ -264,12 +270,12 @@ def change_schedule(
 
     Captures that fall away are cancelled, not deleted, so that calendars learn of it. Raises as `create_schedule`.
     """
-    check_inputs(changed)
     with refusing_overlaps():
         before = CaptureSchedule.objects.select_for_update(of=("self",)).with_names().get(pk=changed.pk)
         old = summary(before, list(before.publications.all()))
+        changed.room = hold_rooms(changed.room, before.room)[changed.room.pk]
+        check_inputs(changed)
         plan = planning.plan(changed, terms_of(publications))
-        hold_rooms(changed.room, before.room)
         effect = effect_of(changed, plan, from_date=from_date, by_hand_too=by_hand_too)
         planning.check_not_past(one for _, one in effect.moved)
         _apply(changed, effect, user=user)

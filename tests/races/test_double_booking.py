@@ -87,7 +87,7 @@ def test_overlapping_hours_in_different_order_end_without_a_deadlock(room):
 
 def test_without_the_check_beforehand_the_constraint_still_refuses(room, monkeypatch):
     """The control: neither the lock nor the look beforehand, so that all of them write."""
-    monkeypatch.setattr(scheduling, "hold_rooms", lambda *_: None)
+    monkeypatch.setattr(scheduling, "hold_rooms", lambda *rooms: {room.pk: room for room in rooms})
     monkeypatch.setattr(scheduling, "refuse_clashes", lambda *_, **__: None)
 
     def book(number):
@@ -103,7 +103,7 @@ def test_without_the_check_beforehand_the_constraint_still_refuses(room, monkeyp
 
 
 def test_without_the_constraint_the_race_is_real(room, monkeypatch):
-    monkeypatch.setattr(scheduling, "hold_rooms", lambda *_: None)
+    monkeypatch.setattr(scheduling, "hold_rooms", lambda *rooms: {room.pk: room for room in rooms})
     monkeypatch.setattr(scheduling, "refuse_clashes", lambda *_, **__: None)
     constraint = next(one for one in Capture._meta.constraints if one.name.startswith("captures_do_not_overlap"))
     with connection.schema_editor() as editor:

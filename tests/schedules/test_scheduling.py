@@ -9,7 +9,7 @@ import time_machine
 from django.core.exceptions import ValidationError
 
 from schedules import captures, planning, scheduling
-from schedules.models import Capture, CaptureSchedule, Change, NonTeachingDay, Publication
+from schedules.models import Capture, CaptureSchedule, Change, NonTeachingDay, Publication, Room
 from schedules.scheduling import RoomTaken, TooLate
 from tests.support import timetable
 from tests.support.timetable import MONDAY
@@ -133,6 +133,25 @@ def test_a_new_schedule_is_recorded_in_words(schedule, scheduler):
 
     assert (change.action, change.actor) == ("Scheduled 4 captures", scheduler)
     assert ["Repeats", "", "Every week on Monday"] in change.differences
+
+
+def test_the_room_counts_as_it_is_when_the_schedule_is_saved(scheduler):
+    """Read before somebody gave it a gap, saved after."""
+    draft = timetable.draft()
+    Room.objects.filter(pk=draft.room.pk).update(turnaround_minutes=20)
+
+    made = scheduling.create_schedule(draft, [], user=scheduler)
+
+    first = made.captures.earliest("pk")
+    assert first.occupied.upper - first.recording_ends_at == datetime.timedelta(minutes=20)
+
+
+def test_a_room_that_was_deleted_meanwhile_is_told(scheduler):
+    draft = timetable.draft()
+    Room.objects.filter(pk=draft.room.pk).delete()
+
+    with pytest.raises(ValidationError, match="This room was deleted meanwhile"):
+        scheduling.create_schedule(draft, [], user=scheduler)
 
 
 # --- Changing ---------------------------------------------------------------------------------------------
