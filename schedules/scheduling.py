@@ -70,6 +70,17 @@ def hold_rooms(*rooms: Room) -> None:
     list(Room.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=keys).order_by("pk"))
 
 
+def _held(schedule: CaptureSchedule) -> CaptureSchedule:
+    """The row as it is now. Until the transaction ends nobody else changes it or its captures, nor do recorders.
+
+    Everybody takes rooms first, then the schedule, then captures: no two wait for each other. Names are read once
+    the row is held: a join that was made before a wait would lose the row if its room is another one by now.
+    """
+    CaptureSchedule.objects.select_for_update().get(pk=schedule.pk)
+    list(schedule.captures.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return CaptureSchedule.objects.with_names().get(pk=schedule.pk)
+
+
 # --- Making --------------------------------------------------------------------------------------------
 def create_schedule(
     schedule: CaptureSchedule, publications: Sequence[Publication], *, user: User | None
@@ -266,10 +277,10 @@ def change_schedule(
     """
     check_inputs(changed)
     with refusing_overlaps():
-        before = CaptureSchedule.objects.select_for_update(of=("self",)).with_names().get(pk=changed.pk)
+        hold_rooms(changed.room, CaptureSchedule.objects.select_related("room").get(pk=changed.pk).room)
+        before = _held(changed)
         old = summary(before, list(before.publications.all()))
         plan = planning.plan(changed, terms_of(publications))
-        hold_rooms(changed.room, before.room)
         effect = effect_of(changed, plan, from_date=from_date, by_hand_too=by_hand_too)
         planning.check_not_past(one for _, one in effect.moved)
         _apply(changed, effect, user=user)
@@ -342,8 +353,8 @@ def _effect_in_words(effect: Effect) -> str:
 
 def cut_short(schedule: CaptureSchedule, last: datetime.date, *, user: User | None) -> Effect:
     """Ends a schedule after `last`: what has not begun after it is cancelled, captures changed by hand as well."""
-    schedule = CaptureSchedule.objects.with_names().get(pk=schedule.pk)
     with transaction.atomic():
+        schedule = _held(schedule)
         before = schedule.ends_on
         falling = schedule.captures.not_begun().filter(rule_date__gt=last, state=State.SCHEDULED)
         removed = tuple(falling)
@@ -373,7 +384,7 @@ def undoable(schedule: CaptureSchedule) -> bool:
 def delete_schedule(schedule: CaptureSchedule, *, user: User | None) -> None:
     """Deletes a schedule of which nothing has begun. Raises TooLate otherwise: end it instead."""
     with transaction.atomic():
-        row = CaptureSchedule.objects.select_for_update(of=("self",)).with_names().get(pk=schedule.pk)
+        row = _held(schedule)
         if not undoable(row):
             raise TooLate("Some of its captures have begun. End the schedule instead: what is recorded stays.")
         publications = list(row.publications.all())
