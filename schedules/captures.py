@@ -43,9 +43,15 @@ class NotPossible(Exception):
         super().__init__(reason)
 
 
+def _held(capture: Capture) -> Capture:
+    """The row as it is now. Its names are read once it is held: they may be others after a wait."""
+    Capture.objects.select_for_update().get(pk=capture.pk)
+    return Capture.objects.with_names().get(pk=capture.pk)
+
+
 def _locked(capture: Capture) -> Capture:
     """The row as it is now, nobody else changing it. Raises TooLate if it has begun."""
-    row = Capture.objects.select_for_update(of=("self",)).with_names().get(pk=capture.pk)
+    row = _held(capture)
     if row.has_begun or row.state not in (State.SCHEDULED, State.CANCELLED):
         raise TooLate("This capture has begun already, so it cannot be changed any more.")
     return row
@@ -180,7 +186,7 @@ def report(capture: Capture, state: State, *, note: str = "") -> Capture:
     Recorded or failed, the capture gives the room free at once, however early that is.
     """
     with transaction.atomic():
-        row = Capture.objects.select_for_update(of=("self",)).with_names().get(pk=capture.pk)
+        row = _held(capture)
         if row.state == state:
             return row
         if state not in REPORTS.get(row.state, ()):

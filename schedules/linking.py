@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 from psycopg import errors
@@ -124,8 +124,8 @@ def submit(key: uuid.UUID, order: Order, *, user: User) -> Submission:
 def _one_at_a_time() -> Iterator[None]:
     try:
         yield
-    except IntegrityError as error:
-        if isinstance(error.__cause__, errors.UniqueViolation):
+    except (IntegrityError, OperationalError) as error:
+        if isinstance(error.__cause__, errors.UniqueViolation | errors.DeadlockDetected):
             raise Overtaken("Somebody else saved the same in this moment. Look again and save again.") from error
         raise
 

@@ -76,6 +76,17 @@ def hold_rooms(*rooms: Room) -> dict[int, Room]:
     return found
 
 
+def _held(schedule: CaptureSchedule) -> CaptureSchedule:
+    """The row as it is now. Until the transaction ends nobody else changes it or its captures, nor do recorders.
+
+    Everybody takes rooms first, then the schedule, then captures: no two wait for each other. Names are read once
+    the row is held: a join that was made before a wait would lose the row if its room is another one by now.
+    """
+    CaptureSchedule.objects.select_for_update().get(pk=schedule.pk)
+    list(schedule.captures.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return CaptureSchedule.objects.with_names().get(pk=schedule.pk)
+
+
 # --- Making --------------------------------------------------------------------------------------------
 def create_schedule(
     schedule: CaptureSchedule, publications: Sequence[Publication], *, user: User | None
@@ -271,7 +282,8 @@ def change_schedule(
     Captures that fall away are cancelled, not deleted, so that calendars learn of it. Raises as `create_schedule`.
     """
     with refusing_overlaps():
-        before = CaptureSchedule.objects.select_for_update(of=("self",)).with_names().get(pk=changed.pk)
+        hold_rooms(changed.room, CaptureSchedule.objects.select_related("room").get(pk=changed.pk).room)
+        before = _held(changed)
         old = summary(before, list(before.publications.all()))
         changed.room = hold_rooms(changed.room, before.room)[changed.room.pk]
         check_inputs(changed)
@@ -348,8 +360,8 @@ def _effect_in_words(effect: Effect) -> str:
 
 def cut_short(schedule: CaptureSchedule, last: datetime.date, *, user: User | None) -> Effect:
     """Ends a schedule after `last`: what has not begun after it is cancelled, captures changed by hand as well."""
-    schedule = CaptureSchedule.objects.with_names().get(pk=schedule.pk)
     with transaction.atomic():
+        schedule = _held(schedule)
         before = schedule.ends_on
         falling = schedule.captures.not_begun().filter(rule_date__gt=last, state=State.SCHEDULED)
         removed = tuple(falling)
@@ -379,7 +391,7 @@ def undoable(schedule: CaptureSchedule) -> bool:
 def delete_schedule(schedule: CaptureSchedule, *, user: User | None) -> None:
     """Deletes a schedule of which nothing has begun. Raises TooLate otherwise: end it instead."""
     with transaction.atomic():
-        row = CaptureSchedule.objects.select_for_update(of=("self",)).with_names().get(pk=schedule.pk)
+        row = _held(schedule)
         if not undoable(row):
             raise TooLate("Some of its captures have begun. End the schedule instead: what is recorded stays.")
         publications = list(row.publications.all())
