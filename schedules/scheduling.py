@@ -282,10 +282,10 @@ def change_schedule(
     Captures that fall away are cancelled, not deleted, so that calendars learn of it. Raises as `create_schedule`.
     """
     with refusing_overlaps():
-        hold_rooms(changed.room, CaptureSchedule.objects.select_related("room").get(pk=changed.pk).room)
+        was_in = CaptureSchedule.objects.select_related("room").get(pk=changed.pk).room
+        changed.room = hold_rooms(changed.room, was_in)[changed.room.pk]
         before = _held(changed)
         old = summary(before, list(before.publications.all()))
-        changed.room = hold_rooms(changed.room, before.room)[changed.room.pk]
         check_inputs(changed)
         plan = planning.plan(changed, terms_of(publications))
         effect = effect_of(changed, plan, from_date=from_date, by_hand_too=by_hand_too)
