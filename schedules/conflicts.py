@@ -130,7 +130,7 @@ def elsewhere(
 ) -> dict[int, list[Clash]]:
     """By position in `planned`: lectures of the same people at the same time in another room. A warning, no more.
 
-    Of the presenters themselves and of the sections they teach; in three queries.
+    Of the presenters themselves and of the sections they teach; in a fixed number of queries.
     """
     people = [person.pk for person in presenters if person.pk]
     if not people or not planned:
@@ -141,24 +141,34 @@ def elsewhere(
     presented = theirs.filter(presenter__in=people).values("pk")
     taught = Publication.objects.filter(section__teaching__user__in=people).values("schedule")
     keys = {*presented.values_list("pk", flat=True), *taught.values_list("schedule", flat=True)}
-    captures = (
-        Capture.objects.taking_rooms()
-        .filter(schedule__in=keys, starts_at__lt=last, ends_at__gt=first)
-        .exclude(room=room)
-        .exclude(schedule=schedule.pk if schedule else None)
-        .with_names()
-        .order_by("starts_at")
-    )
-    found = list(captures)
-    seen = visible_keys([one.pk for one in found], user)
+    pairs = _at_the_same_time(keys - {schedule.pk if schedule else None}, planned, room)
+    captures = Capture.objects.with_names().in_bulk([key for _, key in pairs])
+    seen = visible_keys(captures.keys(), user)
+    clashes: dict[int, list[Clash]] = defaultdict(list)
+    for position, key in pairs:
+        clashes[position].append(Clash(captures[key], hidden=key not in seen))
     return {
-        position: clashes
-        for position, one in enumerate(planned)
-        if (
-            clashes := [
-                Clash(capture, hidden=capture.pk not in seen)
-                for capture in found
-                if capture.starts_at < one.times.ends_at and capture.ends_at > one.times.starts_at
-            ]
-        )
+        position: sorted(found, key=lambda one: one.capture.starts_at)
+        for position, found in sorted(clashes.items())
     }
+
+
+def _at_the_same_time(schedules: Collection[int], planned: Sequence[Planned], room: Room) -> list[tuple[int, int]]:
+    """(position, key of a capture) of these schedules in other rooms, while a planned lecture lasts."""
+    if not schedules:
+        return []
+    table = connection.ops.quote_name(Capture._meta.db_table)
+    # Both ends of the range that is read along the index: no capture lasts a day.
+    statement = f"""
+        SELECT wanted.position - 1, capture.id
+        FROM unnest(%s::timestamptz[], %s::timestamptz[]) WITH ORDINALITY AS wanted (first, last, position)
+        JOIN {table} AS capture
+          ON capture.schedule_id = ANY (%s) AND capture.room_id <> %s
+         AND capture.starts_at > wanted.first - interval '1 day' AND capture.starts_at < wanted.last
+         AND capture.ends_at > wanted.first AND capture.state IN ('scheduled', 'recording')
+    """  # noqa: S608 - the table's name comes from the model
+    first = [one.times.starts_at for one in planned]
+    last = [one.times.ends_at for one in planned]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [first, last, list(schedules), room.pk])
+        return [(int(position), int(key)) for position, key in cursor.fetchall()]

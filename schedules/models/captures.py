@@ -34,7 +34,8 @@ MAX_CAPTURES = 400
 
 
 def max_minutes() -> int:
-    return settings.CAPTURE_MAX_MINUTES
+    """Less than a day: what is at the same time is looked for among captures that begin within one."""
+    return min(settings.CAPTURE_MAX_MINUTES, 24 * 60 - 1)
 
 
 class Quality(models.TextChoices):
@@ -337,6 +338,7 @@ class Capture(ExternalId):
             models.Index(fields=["starts_at", "id"]),
             models.Index(fields=["room", "starts_at"]),
             models.Index(fields=["schedule", "starts_at"]),
+            models.Index(fields=["starts_at"], condition=Q(edited=True), name="changed_by_hand"),
             models.Index(fields=["state", "starts_at"], condition=~Q(state="recorded"), name="unrecorded_by_time"),
         ]
 
