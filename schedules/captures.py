@@ -17,7 +17,7 @@ from .conflicts import Wanted
 from .models import Capture, CaptureSchedule, Change, Room
 from .models.captures import max_minutes
 from .models.changes import difference
-from .planning import Times, in_words
+from .planning import Times, in_words, later
 from .scheduling import RoomTaken, TooLate, differences_between, hold_rooms, refusing_overlaps, set_times
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def change_capture(
         row = _locked(capture)
         before = shown_values(row)
         lead, tail = margins_in(row.schedule, room)
-        times = Times.of(starts_at, starts_at + duration, lead=lead, tail=tail, room=room)
+        ends_at = later(starts_at, duration.total_seconds())
+        times = Times.of(starts_at, ends_at, lead=lead, tail=tail, room=room)
         if times.recording_starts_at <= timezone.now():
             raise ValidationError({"starts_on": "This time is in the past. Choose a later one."})
         if row.state == State.SCHEDULED:

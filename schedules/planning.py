@@ -35,17 +35,17 @@ class Times:
 
         Raises ValidationError if lead and tail leave nothing to record.
         """
-        first = _later(starts_at, -lead)
-        last = _later(ends_at, tail)
+        first = later(starts_at, -lead)
+        last = later(ends_at, tail)
         # What is compared is in UTC: Python compares two local times by the clock, where 01:30 may come twice.
         taken_from, over = first.astimezone(datetime.UTC), last.astimezone(datetime.UTC)
         if over <= taken_from:
             raise ValidationError("Starting that late and ending that early leaves nothing to record.")
-        free_again = _later(over, 60 * room.turnaround_minutes)
+        free_again = later(over, 60 * room.turnaround_minutes)
         return cls(starts_at, ends_at, first, last, DateTimeTZRange(taken_from, free_again))
 
 
-def _later(moment: datetime.datetime, seconds: int) -> datetime.datetime:
+def later(moment: datetime.datetime, seconds: float) -> datetime.datetime:
     """By time that passes, in the same zone: adding to a local time would ignore a change of the clocks."""
     passed = moment.astimezone(datetime.UTC) + datetime.timedelta(seconds=seconds)
     return passed.astimezone(moment.tzinfo)

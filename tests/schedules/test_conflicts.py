@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from datetime import time
 
 import pytest
 from django.db import transaction
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from schedules import conflicts, planning
+from schedules import captures, conflicts, planning
 from schedules.conflicts import Wanted
 from schedules.models import Capture, Room
 from schedules.models.courses import Department, Organization, SchedulerScope
@@ -165,6 +166,11 @@ def asked_for(schedule, user):
     return conflicts.in_the_way([Wanted(schedule.room, one.times) for one in plan.captures], user=user)
 
 
+def asked_for_at(schedule, start, user):
+    wanted = places(timetable.draft(schedule.room, start_time=start))
+    return conflicts.in_the_way([Wanted(schedule.room, one.times) for one in wanted], user=user)
+
+
 def test_a_conflict_says_which_whose_and_when(taken, scheduler):
     found = asked_for(taken, scheduler)
 
@@ -196,6 +202,129 @@ def test_an_instructor_of_the_section_is_elsewhere_although_another_presents(tak
     found = conflicts.elsewhere([instructor], plan.captures, room=timetable.room(), user=None)
 
     assert sorted(found) == [0, 1, 2, 3]
+
+
+def places(schedule):
+    return planning.plan(schedule, []).captures
+
+
+def test_an_instructor_is_found_where_it_is_another_day_already(instructor):
+    """Monday 23:00 in London is Tuesday 11:00 in Auckland, in a schedule that begins on that Tuesday."""
+    far = timetable.room(on=timetable.campus(time_zone="Pacific/Auckland"))
+    tuesday = MONDAY + datetime.timedelta(days=1)
+    timetable.schedule(
+        in_room=far, presenter=instructor, starts_on=tuesday, ends_on=tuesday, weekdays=[2], start_time=time(11)
+    )
+    evening = timetable.draft(start_time=time(23), duration_minutes=30, ends_on=MONDAY)
+
+    found = conflicts.elsewhere([instructor], places(evening), room=evening.room, user=None)
+
+    assert [str(one) for one in found[0]] == ["“Lecture” (Instructor), Tue 3 October 2045, 11:00–12:00"]
+
+
+def test_an_instructor_is_found_where_a_capture_was_moved_to_by_hand(instructor):
+    made = timetable.schedule(presenter=instructor, ends_on=MONDAY)
+    capture = made.captures.get()
+    later = capture.starts_at + datetime.timedelta(weeks=3)
+    hour = datetime.timedelta(hours=1)
+    captures.change_capture(capture, title="Moved", room=made.room, starts_at=later, duration=hour, user=None)
+    draft = timetable.draft(starts_on=MONDAY + datetime.timedelta(weeks=3))
+
+    found = conflicts.elsewhere([instructor], places(draft), room=draft.room, user=None)
+
+    assert [one.capture.title for one in found[0]] == ["Moved"]
+
+
+def test_a_schedule_is_not_elsewhere_to_itself_and_its_room_is_no_other_place(taken, instructor):
+    other = timetable.room()
+
+    assert conflicts.elsewhere([instructor], places(taken), room=other, user=None, schedule=taken) == {}
+    assert conflicts.elsewhere([instructor], places(taken), room=taken.room, user=None) == {}
+    assert conflicts.elsewhere([User()], places(taken), room=other, user=None) == {}
+
+
+@pytest.mark.parametrize("weeks", [1, 12])
+def test_looking_elsewhere_costs_the_same_however_many_dates_there_are(
+    weeks, instructor, scheduler, django_assert_num_queries
+):
+    last = MONDAY + datetime.timedelta(weeks=weeks, days=-1)
+    timetable.schedule(timetable.section(instructor), presenter=instructor, ends_on=last)
+    planned, room = places(timetable.draft(ends_on=last)), timetable.room()
+
+    with django_assert_num_queries(11):
+        assert len(conflicts.elsewhere([instructor], planned, room=room, user=scheduler)) == weeks
+
+
+def test_what_is_in_the_way_comes_earliest_first(scheduler):
+    room = timetable.room()
+    for hour in (11, 9, 10):
+        timetable.schedule(in_room=room, start_time=time(hour), ends_on=MONDAY, title=f"At {hour}")
+    whole = timetable.draft(room, start_time=time(9), duration_minutes=180, ends_on=MONDAY)
+
+    found = conflicts.in_the_way([Wanted(room, one.times) for one in places(whole)], user=scheduler)
+
+    assert [one.capture.title for one in found[0]] == ["At 9", "At 10", "At 11"]
+
+
+def test_what_is_leaving_is_not_in_the_way(taken):
+    leaving = taken.captures.filter(rule_date__lte=MONDAY).values_list("pk", flat=True)
+    wanted = [Wanted(taken.room, one.times) for one in places(taken)]
+
+    assert sorted(conflicts.in_the_way(wanted, user=None, leaving=leaving)) == [1, 2, 3]
+
+
+def test_what_ends_when_another_begins_is_not_in_its_way(taken):
+    for start in (time(8), time(10)):
+        draft = timetable.draft(taken.room, start_time=start)
+        assert conflicts.in_the_way([Wanted(draft.room, one.times) for one in places(draft)], user=None) == {}
+
+
+def scope_of_campus(user, room):
+    SchedulerScope.objects.create(user=user, campus=room.building.campus)
+
+
+def scope_of_department(user, section):
+    organization = Organization.objects.create(name="School")
+    section.course.department = Department.objects.create(organization=organization, name="Law")
+    section.course.save()
+    SchedulerScope.objects.create(user=user, department=section.course.department)
+
+
+@pytest.mark.parametrize(
+    ("limit", "hidden"),
+    [
+        (lambda user, schedule: None, False),
+        (lambda user, schedule: scope_of_campus(user, schedule.room), False),
+        (lambda user, schedule: scope_of_campus(user, timetable.room()), True),
+        (lambda user, schedule: scope_of_department(user, schedule.sections.get()), False),
+        (lambda user, schedule: scope_of_department(user, timetable.section()), True),
+    ],
+    ids=["no limit", "its campus", "another campus", "its department", "another department"],
+)
+def test_names_are_for_those_who_may_see_the_schedule(limit, hidden, taken, scheduler):
+    limit(scheduler, taken)
+
+    found = asked_for(taken, User.objects.get(pk=scheduler.pk))
+
+    assert found[0][0].hidden is hidden
+    assert ("Algebra" in str(found[0][0])) is not hidden
+    assert ("Algebra" in found[0][0].same_day) is not hidden
+
+
+def test_names_elsewhere_are_hidden_by_the_same_rule(taken, instructor, scheduler):
+    scope_of_campus(scheduler, timetable.room())
+    planned, limited = places(taken), User.objects.get(pk=scheduler.pk)
+
+    found = conflicts.elsewhere([instructor], planned, room=timetable.room(), user=limited)
+
+    assert str(found[0][0]) == "another department's recording, Mon 2 October 2045, 09:00–10:00"
+
+
+def test_times_are_those_of_the_room_whoever_asks(scheduler):
+    room = timetable.room(on=timetable.campus(time_zone="Asia/Kathmandu"))
+    taken = timetable.schedule(in_room=room, title="Algebra", start_time=time(23, 30))
+
+    assert str(asked_for_at(taken, time(23, 30), scheduler)[0][0]) == "“Algebra”, Mon 2 October 2045, 23:30–00:30"
 
 
 @pytest.mark.parametrize("weeks", [1, 4, 12])

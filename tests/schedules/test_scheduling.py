@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -332,6 +333,18 @@ def test_a_recording_that_ended_early_frees_the_room(schedule):
     Capture.objects.filter(pk=schedule.captures.earliest("pk").pk).update(state=State.RECORDED)
 
     timetable.schedule(in_room=schedule.room, ends_on=MONDAY, start_time=datetime.time(9, 30))
+
+
+def test_a_capture_moved_over_a_change_of_the_clocks_lasts_its_length(schedule, scheduler):
+    night = datetime.datetime(2045, 10, 29, 0, 30, tzinfo=ZoneInfo("Europe/London"))
+    hours = datetime.timedelta(hours=3)
+    first = schedule.captures.earliest("pk")
+
+    moved = captures.change_capture(
+        first, title="Night", room=first.room, starts_at=night, duration=hours, user=scheduler
+    )
+
+    assert moved.ends_at.astimezone(datetime.UTC) - moved.starts_at.astimezone(datetime.UTC) == hours
 
 
 # --- A click on a day -------------------------------------------------------------------------------------
