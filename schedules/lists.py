@@ -18,6 +18,7 @@ from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from .models import Building, Campus, Capture, CaptureSchedule, LmsCourseLink, Publication, Room, Term
+from .planning import NEAR_ENOUGH, YEARS, date_in
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -180,8 +181,8 @@ def _key(given: Any) -> int:
 
 class CaptureFilter(ListFilter):
     state = filters.ChoiceFilter(label="State", choices=State.choices, empty_label="Any")
-    first = filters.DateFilter(label="From", method="by_first", widget=DateInput())
-    last = filters.DateFilter(label="To", method="by_last", widget=DateInput())
+    first = filters.DateFilter(label="From", method="by_first", widget=DateInput(), validators=NEAR_ENOUGH)
+    last = filters.DateFilter(label="To", method="by_last", widget=DateInput(), validators=NEAR_ENOUGH)
     conflict = filters.ChoiceFilter(
         label="Instructor elsewhere at that time",
         choices=[("yes", "Yes")],
@@ -303,9 +304,12 @@ def _place(text: str) -> tuple[datetime.datetime | datetime.date, int] | None:
         return None
     try:
         if "T" not in value:
-            return datetime.date.fromisoformat(value), int(key)
+            date = date_in(value)
+            return (date, int(key)) if date else None
         moment = datetime.datetime.fromisoformat(value.replace(" ", "+"))
     except ValueError:
+        return None
+    if moment.year not in YEARS:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)), int(key)
 

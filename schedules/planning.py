@@ -8,13 +8,32 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils import timezone
 
 from . import recurrence
 from .models import CaptureSchedule, NonTeachingDay, Room, Term
-from .models.captures import MAX_CAPTURES, max_minutes
+from .models.captures import MAX_CAPTURES, MOST_WEEKS, max_minutes
 from .recurrence import ClockNote
+
+DAYS_OF_THE_WEEK = frozenset(range(1, 8))
+# Beyond them lie only typing errors, and the ends of the calendar, near which no zone can be reckoned.
+YEARS = range(1970, 2201)
+FAR_AWAY = f"Enter a date between the years {YEARS[0]} and {YEARS[-1]}."
+NEAR_ENOUGH = [
+    MinValueValidator(datetime.date(YEARS[0], 1, 1), FAR_AWAY),
+    MaxValueValidator(datetime.date(YEARS[-1], 12, 31), FAR_AWAY),
+]
+
+
+def date_in(iso: str) -> datetime.date | None:
+    """The date of an address; None for what is none, or none that a schedule could have."""
+    try:
+        date = datetime.date.fromisoformat(iso)
+    except ValueError:
+        return None
+    return date if date.year in YEARS else None
 
 
 @dataclass(frozen=True)
@@ -125,8 +144,12 @@ def check_rule(schedule: CaptureSchedule) -> None:
     weekly = schedule.repeats == CaptureSchedule.Repeats.WEEKLY
     if not 1 <= schedule.duration_minutes <= max_minutes():
         wrong["duration_minutes"] = f"A capture lasts from 1 minute to {in_words(max_minutes())}."
-    if weekly and not schedule.weekdays:
+    if weekly and not (schedule.weekdays and set(schedule.weekdays) <= DAYS_OF_THE_WEEK):
         wrong["weekdays"] = "Choose at least one day of the week."
+    if weekly and not 1 <= schedule.interval_weeks <= MOST_WEEKS:
+        wrong["interval_weeks"] = f"Enter a number of weeks from 1 to {MOST_WEEKS}."
+    if schedule.starts_on.year not in YEARS:
+        wrong["starts_on"] = FAR_AWAY
     if schedule.ends_on < schedule.starts_on:
         wrong["ends_on"] = "The last date is before the first."
     elif schedule.ends_on - schedule.starts_on > recurrence.LONGEST_SPAN:

@@ -9,7 +9,7 @@ from django import forms
 
 from ..models import Capture, Room
 from ..models.captures import max_minutes
-from ..planning import in_words
+from ..planning import NEAR_ENOUGH, in_words
 from ..recurrence import in_zone
 from .fields import DateInput, TimeInput
 
@@ -22,7 +22,7 @@ class CaptureForm(forms.Form):
 
     title = forms.CharField(max_length=255)
     room = forms.ModelChoiceField(queryset=Room.objects.none(), empty_label=None)
-    date = forms.DateField(widget=DateInput())
+    date = forms.DateField(widget=DateInput(), validators=NEAR_ENOUGH)
     start_time = forms.TimeField(label="Start", widget=TimeInput())
     duration_minutes = forms.IntegerField(label="Length (minutes)", min_value=1)
 
@@ -43,6 +43,12 @@ class CaptureForm(forms.Form):
         room.help_text = f"On {campus}. To move to another campus, change the schedule."
         self.fields["start_time"].help_text = f"By the clock of {campus.time_zone}."
         self.fields["duration_minutes"].help_text = f"At most {in_words(max_minutes())}."
+
+    def clean_duration_minutes(self) -> int:
+        minutes: int = self.cleaned_data["duration_minutes"]
+        if minutes > max_minutes():
+            raise forms.ValidationError(f"A capture lasts from 1 minute to {in_words(max_minutes())}.")
+        return minutes
 
     def wanted(self) -> dict[str, Any]:
         """For `captures.change_capture`; after `is_valid`."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 # Dates that end up on one schedule by mistake (a typed year of 2206) are stopped here.
 MAX_CAPTURES = 400
+MOST_WEEKS = 26
 
 
 def max_minutes() -> int:
@@ -104,7 +105,7 @@ class CaptureSchedule(ExternalId):
     duration_minutes = models.PositiveSmallIntegerField("length (minutes)", validators=[MinValueValidator(1)])
     repeats = models.CharField(max_length=6, choices=Repeats, default=Repeats.WEEKLY)
     interval_weeks = models.PositiveSmallIntegerField(
-        "every (weeks)", default=1, validators=[MinValueValidator(1), MaxValueValidator(26)]
+        "every (weeks)", default=1, validators=[MinValueValidator(1), MaxValueValidator(MOST_WEEKS)]
     )
     # 1 is Monday, 7 is Sunday (ISO 8601).
     weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)

@@ -15,6 +15,7 @@ from accounts.signed_in import signed_in
 
 from ..conflicts import Clash, visible_keys
 from ..models import Building, Campus, Capture, NonTeachingDay, Room
+from ..planning import date_in
 
 # Of the drawing, in its own units.
 COLUMN, HOUR, LEFT, TOP = 150, 30, 46, 34
@@ -61,7 +62,7 @@ def day(request: HttpRequest) -> HttpResponse:
     building = building or next(iter(buildings), None)
     if building is None:
         return render(request, "schedules/day.html", {"buildings": []})
-    date = _date(request.GET.get("date", "")) or timezone.now().astimezone(building.campus.zone).date()
+    date = date_in(request.GET.get("date", "")) or timezone.now().astimezone(building.campus.zone).date()
     rooms = list(Room.objects.manageable_by(user).with_place().filter(building=building).order_by("name"))
     first, last = _bounds(date, building)
     found = list(
@@ -84,15 +85,6 @@ def day(request: HttpRequest) -> HttpResponse:
         "non_teaching": NonTeachingDay.objects.filter(campus=building.campus, term=None).between(date, date),
     }
     return render(request, "schedules/day.html", context)
-
-
-def _date(text: str) -> datetime.date | None:
-    """Years that a clock change can be reckoned in."""
-    try:
-        date = datetime.date.fromisoformat(text)
-    except ValueError:
-        return None
-    return date if 1970 <= date.year <= 2200 else None
 
 
 def _bounds(date: datetime.date, building: Building) -> tuple[datetime.datetime, datetime.datetime]:

@@ -306,12 +306,8 @@ class LinkingPage:
         return [self.email.lower()] if self.section_mode == "new" else []
 
     def _toggle(self, iso: str) -> None:
-        try:
-            on = datetime.date.fromisoformat(iso)
-        except ValueError:
-            return
-        shown = self.preview
-        if shown is None:
+        on, shown = planning.date_in(iso), self.preview
+        if on is None or shown is None:
             return
         planning.toggled(shown.schedule, on, [row.planned for row in shown.rows])
         for name in ("left_out", "put_back"):
@@ -339,14 +335,8 @@ class LinkingPage:
         if room is None:
             return None
         first = self.preview.first.planned if self.preview and self.preview.first else None
-        date = first.on if first else self._first_date() or today_in(room)
+        date = first.on if first else planning.date_in(self.data.get("starts_on", "")) or today_in(room)
         return day_of(room, date, user=self.user, wanted=first)
-
-    def _first_date(self) -> datetime.date | None:
-        try:
-            return datetime.date.fromisoformat(self.data.get("starts_on", ""))
-        except ValueError:
-            return None
 
     # --- Saving --------------------------------------------------------------------------------------
     def save(self) -> Submission | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from functools import cached_property
 from typing import Any
@@ -72,7 +71,7 @@ class ChangePage:
         self.data: QueryDict | None = request.POST.copy() if self.sent else None
         self.action = self.data.get("action", "") if self.data is not None else ""
         self.problems: list[str] = []
-        self.from_date = _date((self.data or request.GET).get("from_date", ""))
+        self.from_date = planning.date_in((self.data or request.GET).get("from_date", ""))
         self.by_hand_too = bool(self.data and self.data.get("by_hand_too"))
         # The form changes the instance it is given.
         self.draft = CaptureSchedule.objects.with_names().get(pk=saved.pk)
@@ -144,7 +143,7 @@ class ChangePage:
         return day_of(room, first.on, user=self.user, wanted=first, without=self.saved)
 
     def _toggle(self, iso: str) -> None:
-        on, shown = _date(iso), self.preview
+        on, shown = planning.date_in(iso), self.preview
         if on is None or shown is None or self.data is None:
             return
         planning.toggled(shown.schedule, on, [row.planned for row in shown.rows])
@@ -188,19 +187,12 @@ class ChangePage:
                 form.hush()
 
 
-def _date(iso: str) -> datetime.date | None:
-    try:
-        return datetime.date.fromisoformat(iso)
-    except ValueError:
-        return None
-
-
 @role_required(Role.SCHEDULERS)
 @require_http_methods(["GET", "POST"])
 def end_schedule(request: HttpRequest, pk: int) -> HttpResponse:
     """Cuts a schedule short: first says which captures fall away."""
     found = _manageable(request, pk)
-    last = _date((request.POST if request.method == "POST" else request.GET).get("last", ""))
+    last = planning.date_in((request.POST if request.method == "POST" else request.GET).get("last", ""))
     context: dict[str, Any] = {"schedule": found, "last": last}
     if last is not None:
         if request.method == "POST":

@@ -222,6 +222,9 @@ def test_one_capture_gets_another_time_room_and_title(desk, schedule):
         ({"duration_minutes": "241"}, "A capture lasts from 1 minute to 4 hours."),
         ({"date": "2020-01-01"}, "This time is in the past."),
         ({"date": "2045-10-09"}, "The room is taken"),
+        ({"date": "9999-12-31", "start_time": "23:59"}, "Enter a date between the years 1970 and 2200."),
+        ({"date": "0001-01-01", "start_time": "00:00"}, "Enter a date between the years 1970 and 2200."),
+        ({"duration_minutes": "9" * 30}, "A capture lasts from 1 minute to 4 hours."),
     ],
 )
 def test_a_wrong_change_of_one_capture_is_told(wrong, said, desk, schedule):
