@@ -32,7 +32,7 @@ class Role(StrEnum):
 
 # Each role gets every permission on the models of these apps.
 PERMITTED_APPS: dict[Role, tuple[str, ...]] = {
-    Role.ADMINISTRATORS: ("accounts", "configurations", "directory", "schedules"),
+    Role.ADMINISTRATORS: ("accounts", "configurations", "directory", "schedules", "analytics"),
     Role.SCHEDULERS: (),
     Role.INSTRUCTORS: (),
 }

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "configurations",
     "directory",
     "schedules",
+    "analytics",
     "echo_lms",
 ]
 
