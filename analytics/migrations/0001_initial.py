@@ -628,12 +628,19 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
+                ("inferred", models.BooleanField(default=False)),
                 ("claimed", analytics.models.rollups.IntegerMultirangeField()),
+                ("seconds", models.IntegerField(default=0)),
+                ("watched", analytics.models.rollups.IntegerMultirangeField()),
             ],
             options={
+                "indexes": [
+                    models.Index(fields=["media_id", "learner_id"], name="analytics_v_media_i_34f8f5_idx"),
+                    models.Index(fields=["learner_id"], name="analytics_v_learner_4d9eca_idx"),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("media_id", "learner_id", "session_id"),
+                        fields=("media_id", "session_id", "learner_id"),
                         name="one_view_session",
                         nulls_distinct=False,
                     )

@@ -86,7 +86,7 @@ class Media(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         if not self.activity_id:
-            self.activity = Activity.of(f"{settings.SITE_URL}{self.watch_path}")
+            self.activity = Activity.of(f"{settings.SITE_URL}/watch/{self.uuid}")
         super().save(**kwargs)
 
     def get_absolute_url(self) -> str:
