@@ -120,7 +120,10 @@ ACTIVE = [
     ("query", "wanted"),
     [
         ({"enrollment_state": "active"}, ACTIVE),
-        ({}, sorted([*ACTIVE, "Drama Workshop", "Ecology of Last Year", "History Seminar"], key=str.lower)),
+        (
+            {"per_page": "50"},
+            sorted([*ACTIVE, "Drama Workshop", "Ecology of Last Year", "History Seminar"], key=str.lower),
+        ),
         ({"enrollment_state": "active", "enrollment_type": "ta"}, ["Chemistry Lab"]),
         ({"enrollment_state": "completed"}, ["Ecology of Last Year"]),
         ({"enrollment_state": "invited_or_pending"}, ["Drama Workshop", "History Seminar"]),
