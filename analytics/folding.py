@@ -104,7 +104,7 @@ def read_media_anew(media: Collection[Media]) -> None:
     """All figures of these media from their events: after a change of length, section or polls."""
     keys = [one.pk for one in media]
     with transaction.atomic(), connection.cursor() as cursor:
-        _lock(cursor)
+        lock(cursor)
         touched = _Touched()
         _read_sessions_anew(cursor, touched, "media.id = ANY(%s)", "session.media_id = ANY(%s)", [keys])
         cursor.execute(
@@ -135,7 +135,7 @@ def rebuild() -> int:
 def move(leaving: int, staying: int) -> None:
     """The sessions and answers of one learner become another's; their identities must have moved already."""
     with transaction.atomic(), connection.cursor() as cursor:
-        _lock(cursor)
+        lock(cursor)
         cursor.execute(
             "UPDATE analytics_viewsession session SET learner_id = %(staying)s WHERE learner_id = %(leaving)s"
             " AND NOT EXISTS (SELECT FROM analytics_viewsession other WHERE other.media_id = session.media_id"
@@ -158,7 +158,14 @@ def move(leaving: int, staying: int) -> None:
         _sum_up(cursor, touched)
 
 
-def _lock(cursor: CursorWrapper) -> None:
+def forget(cursor: CursorWrapper, learner: int) -> None:
+    """The figures of one learner, who is about to go."""
+    for table in ("viewsession", "viewuserday", "viewuser", "pollanswer"):
+        cursor.execute(f"DELETE FROM analytics_{table} WHERE learner_id = %s", [learner])  # noqa: S608
+
+
+def lock(cursor: CursorWrapper) -> None:
+    """Nobody else writes figures until the transaction ends."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 

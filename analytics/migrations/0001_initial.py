@@ -108,6 +108,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "pk"],
+                "permissions": [
+                    (
+                        "view_learner_figures",
+                        "Can see the figures of single students of sections they do not teach",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -211,6 +217,29 @@ class Migration(migrations.Migration):
                     },
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="Erasure",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("statements", models.IntegerField()),
+                (
+                    "erased_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-at", "-pk"],
+            },
         ),
         migrations.CreateModel(
             name="EventSource",

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from .events import AnswerEvent, EventSource, RawDrop, Statement, StatementBatch, StatementVoid, Verb, ViewEvent
 from .media import Activity, Media, Poll, SectionFigures
-from .people import Identity, Learner, RosterLearner, StudentLook
+from .people import Erasure, Identity, Learner, RosterLearner, StudentLook
 from .rollups import PollAnswer, ViewSession, ViewUser, ViewUserDay
 
 __all__ = [
     "Activity",
     "AnswerEvent",
+    "Erasure",
     "EventSource",
     "Identity",
     "Learner",

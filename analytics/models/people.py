@@ -17,6 +17,9 @@ class Learner(models.Model):
 
     class Meta:
         ordering = ["name", "pk"]
+        permissions = [
+            ("view_learner_figures", "Can see the figures of single students of sections they do not teach")
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email or f"Person {self.pk}"
@@ -66,3 +69,17 @@ class StudentLook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.viewer}: {self.learner}, {self.at:%Y-%m-%d %H:%M}"
+
+
+class Erasure(models.Model):
+    """That a person was erased, without saying who it was."""
+
+    erased_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    statements = models.IntegerField()
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M %Z}"
