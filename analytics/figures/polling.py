@@ -1,0 +1,95 @@
+"""What was answered: by poll and by person. An answer counts on the day of the latest attempt."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from analytics.enrolment import STUDENTS
+
+from .selection import Selection
+from .viewing import OF_THESE, reading
+
+
+@dataclass
+class PollAnswers:
+    """`graded`, `first_graded`: answers that are right or wrong. `wrong`: how often each wrong answer was given."""
+
+    answers: int = 0
+    students: int = 0
+    graded: int = 0
+    correct: int = 0
+    first_graded: int = 0
+    first_correct: int = 0
+    wrong: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def most_wrong(self) -> tuple[str, int] | None:
+        """The answer and how many gave it; of several the first in the alphabet."""
+        return min(self.wrong.items(), key=lambda one: (-one[1], one[0]), default=None)
+
+
+@dataclass(frozen=True)
+class LearnerAnswers:
+    answered: int = 0
+    graded: int = 0
+    correct: int = 0
+    last_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Polling:
+    """`students`: by learner, in the sections of which they are students."""
+
+    polls: Mapping[int, PollAnswers] = field(default_factory=dict)
+    students: Mapping[int, LearnerAnswers] = field(default_factory=dict)
+
+
+# What nobody in particular answers counts where the poll is anonymous; elsewhere it cannot be told from a repetition.
+_POLLING = f"""
+WITH {STUDENTS}
+SELECT GROUPING(answer.poll_id), answer.poll_id, answer.learner_id,
+       CASE WHEN answer.latest_correct = false THEN answer.latest_response END AS wrong,
+       count(*),
+       count(student.learner_id),
+       count(answer.latest_correct),
+       count(*) FILTER (WHERE answer.latest_correct),
+       count(answer.first_correct),
+       count(*) FILTER (WHERE answer.first_correct),
+       max(answer.latest_at)
+FROM analytics_pollanswer answer
+JOIN analytics_poll poll ON poll.id = answer.poll_id
+JOIN analytics_media media ON media.id = poll.media_id AND media.section_id = answer.section_id
+{OF_THESE.format("answer")}
+  AND answer.section_id = ANY(%(sections)s) AND media.section_id = ANY(%(sections)s)
+  AND answer.latest_at >= %(starts_at)s AND answer.latest_at < %(ends_at)s
+  AND (answer.learner_id IS NOT NULL OR poll.anonymous)
+GROUP BY GROUPING SETS ((answer.poll_id, wrong), (answer.learner_id, student.learner_id IS NOT NULL))
+HAVING GROUPING(answer.poll_id) = 0 OR count(student.learner_id) > 0
+"""  # noqa: S608 - constants
+
+
+def polling(selection: Selection) -> Polling:
+    """One query."""
+    with reading() as cursor:
+        cursor.execute(_POLLING, selection.parameters)
+        rows = cursor.fetchall()
+    polls: dict[int, PollAnswers] = defaultdict(PollAnswers)
+    students: dict[int, LearnerAnswers] = {}
+    for by_learner, poll_id, learner_id, wrong, answers, of_students, *sums, last_at in rows:
+        graded, correct, first_graded, first_correct = sums
+        if by_learner:
+            students[learner_id] = LearnerAnswers(answers, graded, correct, last_at)
+            continue
+        poll = polls[poll_id]
+        poll.answers += answers
+        poll.students += of_students
+        poll.graded += graded
+        poll.correct += correct
+        poll.first_graded += first_graded
+        poll.first_correct += first_correct
+        if wrong is not None:
+            poll.wrong[wrong] = answers
+    return Polling(dict(polls), students)
