@@ -50,7 +50,8 @@ class Polling:
 # What nobody in particular answers counts where the poll is anonymous; elsewhere it cannot be told from a repetition.
 _POLLING = f"""
 WITH {STUDENTS}
-SELECT GROUPING(answer.poll_id), answer.poll_id, answer.learner_id,
+SELECT GROUPING(answer.poll_id), answer.poll_id,
+       CASE WHEN NOT poll.anonymous THEN student.learner_id END AS learner_id,
        CASE WHEN answer.latest_correct = false THEN answer.latest_response END AS wrong,
        count(*),
        count(student.learner_id),
@@ -66,8 +67,10 @@ JOIN analytics_media media ON media.id = poll.media_id AND media.section_id = an
   AND answer.section_id = ANY(%(sections)s) AND media.section_id = ANY(%(sections)s)
   AND answer.latest_at >= %(starts_at)s AND answer.latest_at < %(ends_at)s
   AND (answer.learner_id IS NOT NULL OR poll.anonymous)
-GROUP BY GROUPING SETS ((answer.poll_id, wrong), (answer.learner_id, student.learner_id IS NOT NULL))
-HAVING GROUPING(answer.poll_id) = 0 OR count(student.learner_id) > 0
+GROUP BY GROUPING SETS (
+    (answer.poll_id, CASE WHEN answer.latest_correct = false THEN answer.latest_response END),
+    (CASE WHEN NOT poll.anonymous THEN student.learner_id END)
+)
 """  # noqa: S608 - constants
 
 
@@ -81,7 +84,8 @@ def polling(selection: Selection) -> Polling:
     for by_learner, poll_id, learner_id, wrong, answers, of_students, *sums, last_at in rows:
         graded, correct, first_graded, first_correct = sums
         if by_learner:
-            students[learner_id] = LearnerAnswers(answers, graded, correct, last_at)
+            if learner_id is not None:
+                students[learner_id] = LearnerAnswers(answers, graded, correct, last_at)
             continue
         poll = polls[poll_id]
         poll.answers += answers

@@ -84,6 +84,11 @@ class Selection:
         except OverflowError:
             return None
 
+    @property
+    def always(self) -> Selection:
+        """All days up to now."""
+        return replace(self, first=None, last=today())
+
     @cached_property
     def ends_at(self) -> datetime.datetime:
         """The first moment that is not in it."""

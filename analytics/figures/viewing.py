@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from analytics.enrolment import STUDENTS
 
 from .selection import Selection
-
 
 PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'"
 
@@ -225,5 +223,3 @@ def activity(selection: Selection) -> dict[int, Activity]:
     with reading() as cursor:
         cursor.execute(_ACTIVITY, selection.parameters)
         return {learner: Activity(opened, last_at) for learner, opened, last_at in cursor.fetchall()}
-
-
