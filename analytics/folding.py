@@ -106,18 +106,12 @@ def read_media_anew(media: Collection[Media]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         _lock(cursor)
         touched = _Touched()
-        cursor.execute(
-            "DELETE FROM analytics_viewsession WHERE media_id = ANY(%s) RETURNING media_id, learner_id, day",
-            [keys],
-        )
-        touched.gone(cursor.fetchall())
+        _read_sessions_anew(cursor, touched, "media.id = ANY(%s)", "session.media_id = ANY(%s)", [keys])
         cursor.execute(
             "DELETE FROM analytics_pollanswer answer USING analytics_poll poll"
             " WHERE poll.id = answer.poll_id AND poll.media_id = ANY(%s)",
             [keys],
         )
-        events = _view_events(cursor, "media.id = ANY(%s)", [keys])
-        _save_sessions(cursor, *_told(events), touched)
         cursor.execute(
             "SELECT poll.id, identity.learner_id FROM analytics_answerevent event"
             " JOIN analytics_poll poll ON poll.activity_id = event.activity_id"
@@ -143,15 +137,24 @@ def move(leaving: int, staying: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         _lock(cursor)
         cursor.execute(
+            "UPDATE analytics_viewsession session SET learner_id = %(staying)s WHERE learner_id = %(leaving)s"
+            " AND NOT EXISTS (SELECT FROM analytics_viewsession other WHERE other.media_id = session.media_id"
+            "   AND other.session_id = session.session_id AND other.learner_id = %(staying)s)"
+            " RETURNING media_id, session_id, day",
+            {"staying": staying, "leaving": leaving},
+        )
+        moved = cursor.fetchall()
+        cursor.execute(
             "DELETE FROM analytics_viewsession WHERE learner_id = %s RETURNING media_id, session_id, day",
             [leaving],
         )
-        rows = cursor.fetchall()
-        sessions = [SessionKey(media, staying, session) for media, session, _ in rows]
+        shared = cursor.fetchall()
         cursor.execute("DELETE FROM analytics_pollanswer WHERE learner_id = %s RETURNING poll_id", [leaving])
         touched = _Touched(answers={(poll, staying) for (poll,) in cursor.fetchall()})
-        touched.gone((media, leaving, day) for media, _, day in rows)
-        _read_sessions_anew(cursor, sessions, touched)
+        touched.gone((media, leaving, day) for media, _, day in [*moved, *shared])
+        touched.gone((media, staying, day) for media, _, day in moved)
+        # The same session under both names: its events belong together.
+        _read_keys_anew(cursor, [SessionKey(media, staying, session) for media, session, _ in shared], touched)
         _sum_up(cursor, touched)
 
 
@@ -202,17 +205,6 @@ def _view_events(cursor: CursorWrapper, where: str, parameters: Sequence[Any]) -
     return events, media
 
 
-def _told(found: tuple[Events, dict[int, Where]]) -> tuple[dict[SessionKey, Session], dict[int, Where]]:
-    """Sessions from all of their events."""
-    events, media = found
-    sessions = {}
-    for key, told in events.items():
-        sessions[key] = session = Session(media[key.media].length)
-        for event in told:
-            session.fold(event)
-    return sessions, media
-
-
 def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) -> None:
     events, media = _view_events(cursor, "event.batch_id = ANY(%s)", [batches])
     sessions = _known_sessions(cursor, events, media)
@@ -225,7 +217,7 @@ def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) ->
         for event in told:
             session.fold(event)
     _save_sessions(cursor, {key: sessions[key] for key in events if key not in anew}, media, touched)
-    _read_sessions_anew(cursor, anew, touched)
+    _read_keys_anew(cursor, anew, touched)
 
 
 def _known_sessions(
@@ -271,26 +263,43 @@ def _voided_sessions(cursor: CursorWrapper, batches: list[int]) -> Iterator[Sess
     return (SessionKey(*row) for row in cursor.fetchall())
 
 
-def _read_sessions_anew(cursor: CursorWrapper, keys: Collection[SessionKey], touched: _Touched) -> None:
+def _read_keys_anew(cursor: CursorWrapper, keys: Collection[SessionKey], touched: _Touched) -> None:
     if not keys:
         return
-    cursor.execute(
-        "DELETE FROM analytics_viewsession session"
-        " USING unnest(%s::int[], %s::uuid[]) AS gone(media_id, session_id)"
-        " WHERE session.media_id = gone.media_id AND session.session_id = gone.session_id"
-        " RETURNING session.media_id, session.learner_id, session.day",
+    touched.emptied.update((key.media, key.learner) for key in keys)
+    wanted = "(SELECT * FROM unnest(%s::int[], %s::uuid[]))"
+    _read_sessions_anew(
+        cursor,
+        touched,
+        f"(media.id, event.session_id) IN {wanted}",
+        f"(session.media_id, session.session_id) IN {wanted}",
         [[key.media for key in keys], [key.session for key in keys]],
+    )
+
+
+def _read_sessions_anew(
+    cursor: CursorWrapper, touched: _Touched, events_where: str, sessions_where: str, parameters: Sequence[Any]
+) -> None:
+    """Sessions that meet a condition, from all their events. Those whose events were dropped stay as they are."""
+    cursor.execute("SELECT max(until) FROM analytics_rawdrop")
+    dropped: datetime.date | None = cursor.fetchone()[0]
+    # A day more: an event may be stored somewhat before it is said to have occurred.
+    complete_from = (dropped or datetime.date.min) + datetime.timedelta(days=1)
+    cursor.execute(
+        f"DELETE FROM analytics_viewsession session WHERE {sessions_where} AND session.started >= %s"  # noqa: S608
+        " RETURNING session.media_id, session.learner_id, session.day",
+        [*parameters, datetime.datetime.combine(complete_from, datetime.time(), tzinfo=datetime.UTC)],
     )
     touched.gone(cursor.fetchall())
-    touched.emptied.update((key.media, key.learner) for key in keys)
-    events = _view_events(
-        cursor,
-        "(event.activity_id, event.session_id) IN (SELECT media.activity_id, wanted.session_id"
-        " FROM unnest(%s::int[], %s::uuid[]) AS wanted(media_id, session_id)"
-        " JOIN analytics_media media ON media.id = wanted.media_id)",
-        [[key.media for key in keys], [key.session for key in keys]],
-    )
-    _save_sessions(cursor, *_told(events), touched)
+    events, media = _view_events(cursor, events_where, parameters)
+    kept = _known_sessions(cursor, events, media) if dropped else {}
+    sessions = {}
+    for key, told in events.items():
+        if key not in kept:
+            sessions[key] = session = Session(media[key.media].length)
+            for event in told:
+                session.fold(event)
+    _save_sessions(cursor, sessions, media, touched)
 
 
 def _save_sessions(

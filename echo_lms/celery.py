@@ -37,6 +37,16 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "make media of recorded captures": {
+        "task": "analytics.tasks.make_media",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "keep the months of events": {
+        "task": "analytics.tasks.keep_months",
+        "schedule": crontab(minute=7, hour=3),
+        "options": {"expires": 3600},
+    },
     "forget old refresh runs": {
         "task": "directory.tasks.forget_old_runs",
         "schedule": crontab(minute=27, hour=3),
