@@ -41,7 +41,7 @@ def students_of(sections: Collection[int]) -> list[Student]:
             " GROUP BY learner.id ORDER BY learner.name, learner.id",
             {"sections": list(sections)},
         )
-        return [Student(*person, tuple(taken)) for *person, taken in cursor.fetchall()]
+        return [Student(key, name, email, tuple(taken)) for key, name, email, taken in cursor.fetchall()]
 
 
 def is_student(learner_id: int, section_id: int) -> bool:

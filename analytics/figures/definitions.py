@@ -68,8 +68,8 @@ GENERAL = (
     Definition(
         "view",
         "View",
-        "One sitting of one person before one media, with at least one second played. Sittings that were never ended "
-        "count too; playing again in the same sitting does not count twice.",
+        "One sitting of one person before one media, with at least one second played. Sittings that were never "
+        "ended count too; playing again in the same sitting does not count twice.",
     ),
     Definition(
         "student",
@@ -79,8 +79,8 @@ GENERAL = (
     Definition(
         "everyone",
         "Students only, everyone",
-        "“Students only” leaves out staff and people who are on no roster. “Everyone” counts them too, but for what is "
-        "said “of enrolled”, and for the lists of students.",
+        "“Students only” leaves out staff and people who are on no roster. “Everyone” counts them too, but for what "
+        "is said “of enrolled”, and for the lists of students.",
     ),
     Definition(
         "anonymous",
@@ -90,8 +90,13 @@ GENERAL = (
     Definition(
         "day",
         "Days",
-        "By the institution's clock. A sitting over midnight belongs to the day on which it began. An answer belongs "
-        "to the day of the latest attempt.",
+        "By the institution's clock. A sitting over midnight belongs to the day on which it began.",
+    ),
+    Definition(
+        "asked",
+        "Polls of these days",
+        "Those whose media was published in these days, and those that somebody answered in them; with all their "
+        "answers up to the last of these days.",
     ),
 )
 
@@ -112,15 +117,14 @@ CARDS = (
     Definition(
         "answered",
         "Polls answered",
-        "Answers of students, of those that were possible: each poll that was asked, times the students of its "
-        "section. A poll was asked in these days if its media was published in them or somebody answered it in them. "
-        "Anonymous polls have no part in it.",
+        "Answers of students to the polls of these days, of the answers that were possible: each poll times the "
+        "students of its section. Anonymous polls have no part in it.",
     ),
     Definition(
         "correct",
         "Correct",
-        "Latest answers that are right, of the latest answers to polls that have a key. Polls without a key are not "
-        "graded and have no part in it.",
+        "Latest answers that are right, of the latest answers to polls of these days that have a key. Polls without "
+        "a key are not graded and have no part in it.",
     ),
 )
 
@@ -173,8 +177,8 @@ MEDIA = (
     Column(
         "answered",
         "Polls answered",
-        "Answers of students to those of its polls that were asked in these days, of the answers that were possible: "
-        "polls times enrolled students. Anonymous polls have no part in it.",
+        "Answers of students to those of its polls that are polls of these days, of the answers that were "
+        "possible: polls times enrolled students. Anonymous polls have no part in it.",
         Kind.PART,
         of="answers_possible",
     ),
@@ -196,7 +200,8 @@ POLLS = (
     Column(
         "answered",
         "Answered of enrolled",
-        "Students of the section who have answered, of all who are enrolled in it. Of an anonymous poll nobody knows.",
+        "Students of the section who have answered, of all who are enrolled in it. Of an anonymous poll nobody "
+        "knows.",
         Kind.PART,
         of="enrolled",
     ),
@@ -210,7 +215,8 @@ POLLS = (
     Column(
         "correct",
         "Correct at last",
-        "Latest answers that are right, of the latest answers that were graded. Polls without a key are not graded.",
+        "Latest answers that are right, of the latest answers that were graded. Polls without a key are not "
+        "graded.",
         Kind.PART,
         of="graded",
     ),
@@ -238,7 +244,7 @@ STUDENTS = (
     Column(
         "answered",
         "Polls answered",
-        "Of the polls that were asked in their sections in these days; anonymous ones have no part in it.",
+        "Of the polls of these days in their sections; anonymous ones have no part in it.",
         Kind.PART,
         of="polls_asked",
     ),
@@ -285,7 +291,7 @@ EVERYTHING = (
     Column("watched", "Watched", "How much of the media the student has seen at least once.", Kind.PERCENT),
     Column("last_viewed", "Last viewed", "The latest moment of a view in these days.", Kind.MOMENT),
     Column("polls", "Polls", "How many polls the media has, anonymous ones left out.", Kind.NUMBER),
-    Column("answered", "Polls answered", "By this student in these days.", Kind.NUMBER),
+    Column("answered", "Polls answered", "By this student, up to the last of these days.", Kind.NUMBER),
     Column("correct", "Correct", "Latest answers that are right.", Kind.NUMBER),
 )
 

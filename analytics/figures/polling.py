@@ -1,4 +1,4 @@
-"""What was answered: by poll and by person. An answer counts on the day of the latest attempt."""
+"""What was answered: by poll and by person. Polls of these days count with all answers up to the last of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .viewing import OF_THESE, reading
 
 @dataclass
 class PollAnswers:
-    """`graded`, `first_graded`: answers that are right or wrong. `wrong`: how often each wrong answer was given."""
+    """`graded`, `first_graded`: answers that are right or wrong. `wrong`: how many gave each wrong answer."""
 
     answers: int = 0
     students: int = 0
@@ -47,9 +47,24 @@ class Polling:
     students: Mapping[int, LearnerAnswers] = field(default_factory=dict)
 
 
-# What nobody in particular answers counts where the poll is anonymous; elsewhere it cannot be told from a repetition.
+# Those whose media was published in these days, and those that somebody answered in them.
+ASKED = """
+asked AS (
+    SELECT poll.id, poll.anonymous, media.section_id
+    FROM analytics_poll poll
+    JOIN analytics_media media ON media.id = poll.media_id
+    WHERE media.section_id = ANY(%(sections)s) AND (
+        media.published_at >= %(starts_at)s AND media.published_at < %(published_until)s
+        OR EXISTS (
+            SELECT FROM analytics_pollanswer given
+            WHERE given.section_id = media.section_id AND given.poll_id = poll.id
+              AND given.first_at < %(ends_at)s AND given.latest_at >= %(starts_at)s
+        )
+    )
+)"""
+# What nobody in particular answers counts where the poll is anonymous; elsewhere it may be a repetition.
 _POLLING = f"""
-WITH {STUDENTS}
+WITH {STUDENTS}, {ASKED}
 SELECT GROUPING(answer.poll_id), answer.poll_id,
        CASE WHEN NOT poll.anonymous THEN student.learner_id END AS learner_id,
        CASE WHEN answer.latest_correct = false THEN answer.latest_response END AS wrong,
@@ -59,13 +74,11 @@ SELECT GROUPING(answer.poll_id), answer.poll_id,
        count(*) FILTER (WHERE answer.latest_correct),
        count(answer.first_correct),
        count(*) FILTER (WHERE answer.first_correct),
-       max(answer.latest_at)
+       max(answer.latest_at) FILTER (WHERE answer.latest_at >= %(starts_at)s)
 FROM analytics_pollanswer answer
-JOIN analytics_poll poll ON poll.id = answer.poll_id
-JOIN analytics_media media ON media.id = poll.media_id AND media.section_id = answer.section_id
+JOIN asked poll ON poll.id = answer.poll_id AND poll.section_id = answer.section_id
 {OF_THESE.format("answer")}
-  AND answer.section_id = ANY(%(sections)s) AND media.section_id = ANY(%(sections)s)
-  AND answer.latest_at >= %(starts_at)s AND answer.latest_at < %(ends_at)s
+  AND answer.section_id = ANY(%(sections)s) AND answer.first_at < %(ends_at)s
   AND (answer.learner_id IS NOT NULL OR poll.anonymous)
 GROUP BY GROUPING SETS (
     (answer.poll_id, CASE WHEN answer.latest_correct = false THEN answer.latest_response END),

@@ -215,7 +215,7 @@ SELECT EXISTS (
 ) OR EXISTS (
     SELECT FROM analytics_pollanswer answer
     WHERE answer.section_id = ANY(%(sections)s)
-      AND answer.latest_at >= %(starts_at)s AND answer.latest_at < %(ends_at)s
+      AND answer.latest_at >= %(starts_at)s AND answer.first_at < %(ends_at)s
       AND (NOT %(students_only)s OR answer.learner_id IS NULL OR (answer.section_id, answer.learner_id) IN
            (SELECT section_id, learner_id FROM student))
 )"""  # noqa: S608 - constants

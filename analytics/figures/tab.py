@@ -18,8 +18,9 @@ from schedules.models import Section
 from .definitions import Part
 from .polling import LearnerAnswers, PollAnswers, Polling, polling
 from .selection import Selection, zone
-from .viewing import Day, LearnerViews, MediaViews, Viewing, activity, viewed_days, viewing
+from .viewing import Activity, Day, LearnerViews, MediaViews, Viewing, activity, viewed_days, viewing
 
+NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 DAILY = 92
 WEEKLY = 2 * 366
 
@@ -156,7 +157,7 @@ class Series:
 
 
 def views_by_day(selection: Selection) -> Series:
-    """By week where there are many days, by month where there are many weeks. One query, two without a beginning."""
+    """By week where there are many days, by month where there are many weeks. One query; two without a first."""
     first = selection.first
     step = _step(first, selection.last) if first else "month"
     found = viewed_days(selection, step)
@@ -427,22 +428,18 @@ def not_lately(facts: Facts, missing: Missing) -> list[MissingRow]:
     Over all time, whatever the days of the selection. Where nothing is published nobody is missing.
     """
     now = timezone.now()
-    published = Counter(
-        media.section_id for media in facts.media if media.published_at and media.published_at < now
-    )
-    done = activity(facts.selection.always)
+    always = facts.selection.always
+    published = Counter(media.section_id for media in facts.media if _published(media, always))
+    done = activity(always)
     rows = []
     for student in facts.students:
-        own = done.get(student.learner_id)
-        watched = Part(own.opened if own else 0, sum(published[section] for section in student.sections))
-        why = _why(own.last_at if own else None, watched, missing, now) if watched.of else ""
+        own = done.get(student.learner_id) or Activity()
+        watched = Part(own.opened, sum(published[section] for section in student.sections))
+        why = _why(own.last_at, watched, missing, now) if watched.of else ""
         if why:
-            last_at = own.last_at if own else None
-            name = name_of(student)
-            rows.append(MissingRow(student, name, student.email, _courses(student, facts), why, watched, last_at))
-    return sorted(
-        rows, key=lambda row: (row.last_activity is not None, row.last_activity or now, natural(row.name))
-    )
+            person = (student, name_of(student), student.email, _courses(student, facts))
+            rows.append(MissingRow(*person, why, watched, own.last_at))
+    return sorted(rows, key=lambda row: (row.last_activity or NEVER, natural(row.name)))
 
 
 def _why(last_at: datetime.datetime | None, watched: Part, missing: Missing, now: datetime.datetime) -> str:

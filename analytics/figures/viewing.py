@@ -1,4 +1,4 @@
-"""What was watched: by media, by person, by day. The rules stand in docs/analytics.md, the words in definitions.py."""
+"""What was watched: by media, by person, by day. The rules: docs/analytics.md. The words: definitions.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; SET 
 
 @contextmanager
 def reading() -> Iterator[CursorWrapper]:
-    """A cursor for sums over ten thousands of rows, where compiling and parallel workers cost more than they save."""
+    """A cursor for sums over ten thousands of rows: compiling and parallel workers cost more than they save."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(PLAN)
         yield cursor
