@@ -79,8 +79,8 @@ GENERAL = (
     Definition(
         "everyone",
         "Students only, everyone",
-        "“Students only” leaves out staff and people who are on no roster. “Everyone” counts them too, but for what "
-        "is said “of enrolled”, and for the lists of students.",
+        "“Students only” leaves out staff and people who are on no roster. “Everyone” counts them too, but for "
+        "what is said “of enrolled”, and for the lists of students.",
     ),
     Definition(
         "anonymous",
@@ -123,8 +123,8 @@ CARDS = (
     Definition(
         "correct",
         "Correct",
-        "Latest answers that are right, of the latest answers to polls of these days that have a key. Polls without "
-        "a key are not graded and have no part in it.",
+        "Latest answers that are right, of the latest answers to polls of these days that have a key. Polls "
+        "without a key are not graded and have no part in it.",
     ),
 )
 
