@@ -242,3 +242,10 @@ def sections_of(user: User) -> list[Section]:
             is_connected=Exists(links.filter(lms_course__in=LmsCourse.objects.connected())),
         )
     )
+
+
+def has_connected_section(user: User) -> bool:
+    """Whether they teach a section that an LMS course leads to, of an LMS that lets us read; one small query."""
+    return LmsCourseLink.objects.filter(
+        section__teaching__user=user, lms_course__in=LmsCourse.objects.connected()
+    ).exists()
