@@ -1,8 +1,8 @@
 """Half a term of lectures that were watched, so that the Analytics tab has something to show at once.
 
-Run as `python -m demo.term` in the demo's environment, with web and sandbox up. Everything goes the way it would in
-a university: the Canvas is authorized through its consent page, rosters are read from it, and views and answers are
-sent as statements to the endpoint. Made once; whatever a person changes afterwards is kept.
+Run as `python -m demo.term` in the demo's environment, with web and sandbox up. Everything goes the way it would
+in a university: the Canvas is authorized through its consent page, rosters are read from it, and statements of
+views and answers are sent to the endpoint. Made once; whatever a person changes afterwards is kept.
 """
 
 from __future__ import annotations
