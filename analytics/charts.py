@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 WIDTH = 10
 HEIGHT = 100
 GAP = 2
+RECT = '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
 
 
 @dataclass(frozen=True)

@@ -116,12 +116,12 @@ def _in_words(chosen: Selected) -> str:
 def missing_of(given: QueryDict) -> tab.Missing:
     usual = tab.Missing()
     return tab.Missing(
-        _number(given.get("days", ""), usual.days, MOST_DAYS),
-        _number(given.get("percent", ""), usual.percent, 100),
+        _number(given.get("days", ""), usual.days, most=MOST_DAYS),
+        _number(given.get("percent", ""), usual.percent, most=100),
     )
 
 
-def _number(text: str, usual: int, most: int) -> int:
+def _number(text: str, usual: int, *, most: int) -> int:
     is_one = text.isascii() and text.isdigit() and len(text) < 7
     return min(max(int(text), 1), most) if is_one else usual
 

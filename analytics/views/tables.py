@@ -109,17 +109,11 @@ def _head(column: Column, table: str, sort: str, given: QueryDict) -> Head:
 
 
 def _row(columns: Sequence[Column], row: Any, links: Links) -> Row:
-    return Row(
-        [
-            (
-                column,
-                cell_of(
-                    column, getattr(row, column.name), links[column.name](row) if column.name in links else ""
-                ),
-            )
-            for column in columns
-        ]
-    )
+    cells = []
+    for column in columns:
+        link = links.get(column.name)
+        cells.append((column, cell_of(column, getattr(row, column.name), link(row) if link else "")))
+    return Row(cells)
 
 
 def _page(text: str, rows: int) -> int:

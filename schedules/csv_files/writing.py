@@ -1,4 +1,4 @@
-"""From rows to the lines of a CSV file that a spreadsheet can open without harm. Used by every app that exports."""
+"""From rows to the lines of a CSV file that a spreadsheet opens without harm: for every app that exports."""
 
 from __future__ import annotations
 
