@@ -53,6 +53,11 @@ class Column:
         return self.kind not in (Kind.TEXT, Kind.DATE, Kind.MOMENT)
 
     @property
+    def is_short(self) -> bool:
+        """Not to be broken into lines."""
+        return self.name == "course" or self.kind in (Kind.DATE, Kind.MOMENT)
+
+    @property
     def headers(self) -> list[str]:
         return [self.name, self.of] if self.of else [self.name]
 
@@ -133,7 +138,7 @@ DAYS = (
     Column("views", "Views", VIEWS, Kind.NUMBER),
     Column("viewers", "Viewers", "Different people with at least one view.", Kind.NUMBER),
     Column("minutes", "Minutes", MINUTES, Kind.MINUTES),
-    Column("anonymous_views", "Anonymous views", "Views of nobody in particular.", Kind.NUMBER),
+    Column("anonymous_views", "Anonymous", "Views of nobody in particular.", Kind.NUMBER),
 )
 
 MEDIA = (
@@ -142,10 +147,8 @@ MEDIA = (
     Column("recorded", "Date", "When it was recorded.", Kind.DATE),
     Column("length", "Length", "Hours, minutes and seconds; in CSV files seconds.", Kind.LENGTH),
     Column("views", "Views", VIEWS, Kind.NUMBER),
-    Column(
-        "views_5", "Of at least 5 %", "Views in which at least five per cent of the media was seen.", Kind.NUMBER
-    ),
-    Column("anonymous_views", "Anonymous views", "Views of nobody in particular.", Kind.NUMBER),
+    Column("views_5", "Of ≥ 5 %", "Views in which at least five per cent of the media was seen.", Kind.NUMBER),
+    Column("anonymous_views", "Anonymous", "Views of nobody in particular.", Kind.NUMBER),
     Column("viewers", "Viewers", "Different people with at least one view.", Kind.NUMBER),
     Column(
         "enrolled_viewers",

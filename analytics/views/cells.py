@@ -30,6 +30,9 @@ def cell_of(column: Column, value: Any, url: str = "") -> Cell:
         return Cell(NOTHING if value is None or column.is_number else "")
     if column.kind == Kind.PART:
         return part(value)
+    if column.kind == Kind.MOMENT:
+        local = timezone.localtime(value)
+        return Cell(date_format(local, "DATE_FORMAT"), date_format(local, "TIME_FORMAT"))
     return Cell(_text(column.kind, value), url=url)
 
 
@@ -37,7 +40,7 @@ def part(value: Part) -> Cell:
     share = value.share
     if share is None:
         return Cell(NOTHING)
-    return Cell(f"{value.number:,} of {value.of:,}", percent(share))
+    return Cell(percent(share), f"{value.number:,} of {value.of:,}")
 
 
 def percent(share: float) -> str:
@@ -65,8 +68,6 @@ def _text(kind: Kind, value: Any) -> str:
         return percent(value)
     if kind == Kind.DATE:
         return date_format(value, "DATE_FORMAT")
-    if kind == Kind.MOMENT:
-        return date_format(timezone.localtime(value), "DATETIME_FORMAT")
     return str(value)
 
 

@@ -21,7 +21,7 @@ from analytics.figures.definitions import Part
 from analytics.figures.selection import Asked, Range, Selected, Selection, sections_of, select
 from schedules.models import Section
 
-from .cells import minutes, part, percent
+from .cells import NOTHING, minutes, percent
 from .tables import Table, address, table_of, url_of
 
 MOST_DAYS = 365
@@ -154,10 +154,12 @@ def _cards(now: tab.Sums, before: tab.Sums | None, selection: Selection) -> list
 
 def _value(name: str, value: Any) -> tuple[str, str]:
     if isinstance(value, Part):
-        cell = part(value)
-        return cell.text, cell.note
+        number, share = f"{value.number:,} of {value.of:,}", value.share
+        if share is None:
+            return NOTHING, ""
+        return (f"{value.number:,}", f"of {value.of:,}") if name == "viewers" else (percent(share), number)
     if name == "average_watched":
-        return ("–" if value is None else percent(value)), ""
+        return (NOTHING if value is None else percent(value)), ""
     return (minutes(value) if name == "minutes" else f"{value:,}"), ""
 
 
@@ -179,7 +181,7 @@ def _change(name: str, value: Any, before: Any, days: str) -> tuple[str, str]:
 
 def _since(change: int, amount: str, before: str) -> tuple[str, str]:
     if not change:
-        return f"as much as {before}", "same"
+        return f"unchanged from {before}", "same"
     return f"{amount} from {before}", "up" if change > 0 else "down"
 
 
@@ -191,7 +193,7 @@ class Chart:
     title: str
     finding: str
     drawing: SafeString
-    scale: tuple[int, int, int]
+    scale: list[str]
     marks: list[str]
 
 
@@ -213,7 +215,7 @@ def _chart(series: tab.Series) -> Chart | None:
         title,
         finding,
         charts.bars("views", drawn, title=title, finding=finding),
-        (top, top // 2, 0),
+        [f"{value:,}" for value in (top, top // 2, 0)],
         [_named(rows[position], series.step) for position in sorted({0, len(rows) // 2, len(rows) - 1})],
     )
 
@@ -239,6 +241,7 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
             given,
             links={"title": lambda row: url_of("media_figures", row.media.pk)},
             totals=tab.media_totals(facts),
+            usual="-recorded",
         ),
         table_of(
             "polls",

@@ -62,10 +62,11 @@ def table_of(
     *,
     links: Links | None = None,
     totals: Any = None,
+    usual: str = "",
 ) -> Table:
-    """`links`: by column, where its text leads. The rows come in their natural order."""
+    """`links`: by column, where its text leads. `usual`: how it is sorted unless the address says otherwise."""
     columns = [column for column in definitions.TABLES[name] if not column.csv_only]
-    sort, ordered = ordered_by(columns, rows, given.get(f"{name}_sort", ""))
+    sort, ordered = ordered_by(columns, rows, given.get(f"{name}_sort") or usual)
     page = _page(given.get(f"{name}_page", ""), len(rows))
     shown = ordered[(page - 1) * PAGE : page * PAGE]
     return Table(
