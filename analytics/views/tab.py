@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
@@ -18,7 +19,7 @@ from accounts.signed_in import signed_in
 from analytics import charts, folding
 from analytics.figures import definitions, tab
 from analytics.figures.definitions import Part
-from analytics.figures.selection import Asked, Range, Selected, Selection, sections_of, select
+from analytics.figures.selection import Asked, Range, Selected, Selection, sections_of, select, zone
 from schedules.models import Section
 
 from .cells import NOTHING, minutes, percent
@@ -48,6 +49,7 @@ def _page(given: QueryDict, sections: Sequence[Section]) -> dict[str, Any]:
         "chosen": chosen,
         "words": _in_words(chosen),
         "fresh_until": folding.fresh_until(),
+        "days_by": "" if zone() == timezone.get_current_timezone() else zone().key,
         "has_sections": bool(chosen.selection.sections),
         "has_media": bool(facts.media),
         "has_students": bool(facts.students),

@@ -16,7 +16,7 @@ from analytics.figures.tab import natural
 
 from .cells import Cell, cell_of
 
-PAGE = 50
+PAGE = 25
 
 
 @dataclass(frozen=True)
