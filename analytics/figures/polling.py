@@ -47,42 +47,42 @@ class Polling:
     students: Mapping[int, LearnerAnswers] = field(default_factory=dict)
 
 
-# Those whose media was published in these days, and those that somebody answered in them.
-ASKED = """
-asked AS (
-    SELECT poll.id, poll.anonymous, media.section_id
-    FROM analytics_poll poll
-    JOIN analytics_media media ON media.id = poll.media_id
-    WHERE media.section_id = ANY(%(sections)s) AND (
-        media.published_at >= %(starts_at)s AND media.published_at < %(published_until)s
-        OR EXISTS (
-            SELECT FROM analytics_pollanswer given
-            WHERE given.section_id = media.section_id AND given.poll_id = poll.id
-              AND given.first_at < %(ends_at)s AND given.latest_at >= %(starts_at)s
-        )
-    )
-)"""
-# What nobody in particular answers counts where the poll is anonymous; elsewhere it may be a repetition.
+# Answers that count, up to the last of the days. What nobody in particular answers counts where the poll is
+# anonymous; elsewhere it may be a repetition.
 _POLLING = f"""
-WITH {STUDENTS}, {ASKED}
-SELECT GROUPING(answer.poll_id), answer.poll_id,
-       CASE WHEN NOT poll.anonymous THEN student.learner_id END AS learner_id,
-       CASE WHEN answer.latest_correct = false THEN answer.latest_response END AS wrong,
+WITH {STUDENTS},
+counted AS MATERIALIZED (
+    SELECT answer.poll_id, student.learner_id AS student_id, poll.anonymous, answer.first_correct,
+           answer.latest_correct, answer.latest_at,
+           CASE WHEN answer.latest_correct = false THEN answer.latest_response END AS wrong
+    FROM analytics_pollanswer answer
+    JOIN analytics_poll poll ON poll.id = answer.poll_id
+    JOIN analytics_media media ON media.id = poll.media_id AND media.section_id = answer.section_id
+    {OF_THESE.format("answer")}
+      AND answer.section_id = ANY(%(sections)s) AND answer.first_at < %(ends_at)s
+      AND (answer.learner_id IS NOT NULL OR poll.anonymous)
+),
+asked AS (
+    SELECT poll_id FROM counted WHERE latest_at >= %(starts_at)s
+  UNION
+    SELECT poll.id FROM analytics_poll poll JOIN analytics_media media ON media.id = poll.media_id
+    WHERE media.section_id = ANY(%(sections)s)
+      AND media.published_at >= %(starts_at)s AND media.published_at < %(published_until)s
+)
+SELECT GROUPING(poll_id), poll_id,
+       CASE WHEN NOT anonymous THEN student_id END AS learner_id,
+       wrong,
        count(*),
-       count(student.learner_id),
-       count(answer.latest_correct),
-       count(*) FILTER (WHERE answer.latest_correct),
-       count(answer.first_correct),
-       count(*) FILTER (WHERE answer.first_correct),
-       max(answer.latest_at) FILTER (WHERE answer.latest_at >= %(starts_at)s)
-FROM analytics_pollanswer answer
-JOIN asked poll ON poll.id = answer.poll_id AND poll.section_id = answer.section_id
-{OF_THESE.format("answer")}
-  AND answer.section_id = ANY(%(sections)s) AND answer.first_at < %(ends_at)s
-  AND (answer.learner_id IS NOT NULL OR poll.anonymous)
+       count(student_id),
+       count(latest_correct),
+       count(*) FILTER (WHERE latest_correct),
+       count(first_correct),
+       count(*) FILTER (WHERE first_correct),
+       max(latest_at) FILTER (WHERE latest_at >= %(starts_at)s)
+FROM counted JOIN asked USING (poll_id)
 GROUP BY GROUPING SETS (
-    (answer.poll_id, CASE WHEN answer.latest_correct = false THEN answer.latest_response END),
-    (CASE WHEN NOT poll.anonymous THEN student.learner_id END)
+    (poll_id, wrong),
+    (CASE WHEN NOT anonymous THEN student_id END)
 )
 """  # noqa: S608 - constants
 

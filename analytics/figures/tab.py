@@ -42,7 +42,7 @@ class Facts:
 
 def read(selection: Selection, sections: Collection[Section]) -> Facts:
     """Five queries."""
-    students = students_of(selection.sections)
+    students = sorted(students_of(selection.sections), key=lambda one: natural(name_of(one)))
     polls = list(Poll.objects.filter(media__section__in=selection.sections).select_related("media"))
     answers = polling(selection)
     return Facts(
