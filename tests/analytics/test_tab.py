@@ -434,7 +434,7 @@ def test_the_page_costs_the_same_for_one_course_and_for_three(
         page_of(signed_in)
 
 
-# Session, person, roles; the sections, and whether there is anything; the roster, media, polls; freshness; the entry
-# in the navigation. Six sum up, and in a test take four each (savepoint, plan, query, release): what was watched and
-# answered, the same before, days, and who was active.
+# Session, person, roles; the sections, and whether there is anything; the roster, media, polls; freshness; the
+# entry in the navigation. Six sum up, and in a test take four each (savepoint, plan, query, release): what was
+# watched and answered, the same before, days, and who was active.
 QUERIES = 34
