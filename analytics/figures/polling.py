@@ -51,7 +51,7 @@ class Polling:
 # anonymous; elsewhere it may be a repetition.
 _POLLING = f"""
 WITH {STUDENTS},
-counted AS MATERIALIZED (
+counted AS NOT MATERIALIZED (
     SELECT answer.poll_id, student.learner_id AS student_id, poll.anonymous, answer.first_correct,
            answer.latest_correct, answer.latest_at,
            CASE WHEN answer.latest_correct = false THEN answer.latest_response END AS wrong

@@ -39,7 +39,7 @@ media AS (
 # them, the sum over all time stands; of the others the ranges of the days are merged. The two keys in one number:
 # of two, PostgreSQL expects a single match, and sorts where it should hash.
 PAIRS = """
-pair AS MATERIALIZED (
+pair AS (
     SELECT section_id, media_id, learner_id, views, views_5, seconds, watched_seconds AS watched, last_at
     FROM analytics_viewuser
     WHERE section_id = ANY(%(sections)s) AND first_at >= %(starts_at)s AND last_at < %(ends_at)s
