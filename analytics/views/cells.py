@@ -47,10 +47,10 @@ def percent(share: float) -> str:
     """Whole ones; what is not nothing and not all is not written as if it were."""
     rounded = round(share * 100)
     if rounded == 0 and share > 0:
-        return "< 1 %"
+        return "<\u00a01\u00a0%"
     if rounded == 100 and share < 1:
-        return "> 99 %"
-    return f"{rounded} %"
+        return ">\u00a099\u00a0%"
+    return f"{rounded}\u00a0%"
 
 
 def minutes(value: float) -> str:

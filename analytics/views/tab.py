@@ -178,7 +178,7 @@ def _change(name: str, value: Any, before: Any, days: str) -> tuple[str, str]:
         return (f"none in {days}", "") if value else ("", "")
     shown = minutes(before) if name == "minutes" else f"{before:,}"
     change = round((value - before) / before * 100)
-    return _since(change, f"{abs(change):,} %", f"{shown} in {days}")
+    return _since(change, f"{abs(change):,}\u00a0%", f"{shown} in {days}")
 
 
 def _since(change: int, amount: str, before: str) -> tuple[str, str]:

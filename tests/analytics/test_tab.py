@@ -52,7 +52,7 @@ def signed_in(client: Client, instructor: Any) -> Client:
 def page_of(client: Client, query: str = "") -> str:
     response = client.get(f"/analytics/{query}")
     assert response.status_code == 200
-    return response.content.decode()
+    return response.content.decode().replace("\u00a0", " ")
 
 
 def rows_of(client: Client, table: str, query: str = "?bom=0") -> list[dict[str, str]]:
