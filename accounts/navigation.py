@@ -1,11 +1,15 @@
-"""What each person finds: one table for the navigation bar and the home page."""
+"""What each person finds: one table for the navigation bar and the home page.
+
+Some of it depends on more than roles, on things this app knows nothing of: whoever knows registers a condition.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,14 +17,22 @@ from django.urls import reverse
 
 from .roles import Role, roles_of
 
+if TYPE_CHECKING:
+    from .models import User
+
+Condition: TypeAlias = "Callable[[User], bool]"
+
 
 @dataclass(frozen=True)
 class Destination:
+    """`conditional`: shown only to whom the registered condition lets; to nobody while there is none."""
+
     label: str
     url_name: str
     roles: frozenset[Role]
     sentence: str
     arguments: tuple[str, ...] = ()
+    conditional: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,13 @@ DESTINATIONS = (
         "schedules",
         frozenset({Role.ADMINISTRATORS, Role.SCHEDULERS, Role.INSTRUCTORS}),
         "See what is scheduled and what will be recorded: as lists, by day and building, by section.",
+    ),
+    Destination(
+        "Analytics",
+        "analytics",
+        frozenset({Role.INSTRUCTORS}),
+        "See who watched what, where they stopped and what they answered, in all of your courses.",
+        conditional=True,
     ),
     Destination(
         "LMS API configurations",
@@ -72,14 +91,29 @@ DESTINATIONS = (
 )
 
 
+_conditions: dict[str, Condition] = {}
+
+
+def register(url_name: str, condition: Condition) -> None:
+    """For `AppConfig.ready`. It is asked on every page of everybody with the role: one small query at most."""
+    _conditions[url_name] = condition
+
+
 def items_for(request: HttpRequest) -> list[Item]:
     roles = roles_of(request.user)
     return [
         Item(entry.label, url, entry.sentence, current=request.path.startswith(url))
         for entry in DESTINATIONS
-        if not roles.isdisjoint(entry.roles)
+        if not roles.isdisjoint(entry.roles) and _lets(entry, request)
         for url in [reverse(entry.url_name, args=entry.arguments)]
     ]
+
+
+def _lets(entry: Destination, request: HttpRequest) -> bool:
+    if not entry.conditional:
+        return True
+    condition = _conditions.get(entry.url_name)
+    return condition is not None and condition(cast("User", request.user))
 
 
 @cache

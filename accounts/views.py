@@ -71,10 +71,10 @@ def locked_out(request: HttpRequest, _response: HttpResponse | None, _credential
 def home(request: HttpRequest) -> HttpResponse:
     user = request.user
     held = roles_of(user)
+    shown = {item.url for item in items_for(request)} if is_instructor(user) else set()
     context = {
         "signed_in_as": f"{user} · {', '.join(sorted(held))}" if held else "",
-        "destinations": items_for(request),
-        "is_instructor": is_instructor(user),
+        "has_no_analytics_yet": is_instructor(user) and reverse("analytics") not in shown,
         "has_role": bool(held),
     }
     return render(request, "accounts/home.html", context)

@@ -27,6 +27,7 @@ student AS (
 class Student:
     learner_id: int
     name: str
+    email: str
     sections: tuple[int, ...]
 
 
@@ -34,13 +35,13 @@ def students_of(sections: Collection[int]) -> list[Student]:
     """Of any of these sections, by name; one query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {STUDENTS} SELECT learner.id, learner.name,"  # noqa: S608 - constants
+            f"WITH {STUDENTS} SELECT learner.id, learner.name, learner.email,"  # noqa: S608 - constants
             " array_agg(student.section_id ORDER BY student.section_id)"
             " FROM student JOIN analytics_learner learner ON learner.id = student.learner_id"
             " GROUP BY learner.id ORDER BY learner.name, learner.id",
             {"sections": list(sections)},
         )
-        return [Student(key, name, tuple(taken)) for key, name, taken in cursor.fetchall()]
+        return [Student(key, name, email, tuple(taken)) for key, name, email, taken in cursor.fetchall()]
 
 
 def is_student(learner_id: int, section_id: int) -> bool:

@@ -1,3 +1,10 @@
 from __future__ import annotations
 
-urlpatterns: list[object] = []
+from django.urls import path
+
+from .views import files, tab
+
+urlpatterns = [
+    path("analytics/", tab.analytics, name="analytics"),
+    path("analytics/<slug:table>.csv", files.table_file, name="analytics_file"),
+]

@@ -160,6 +160,14 @@ class LmsInstructor(models.Model):
 
 
 class CourseQuerySet(models.QuerySet["LmsCourse"]):
+    def connected(self) -> CourseQuerySet:
+        """Of an LMS that lets us read: its configuration is enabled, and authorized still."""
+        return self.filter(
+            configuration__enabled=True,
+            configuration__authorization__isnull=False,
+            configuration__authorization__lost_at=None,
+        )
+
     def roster_due(self, run: RefreshRun) -> CourseQuerySet:
         unread = Q(roster_refreshed_at=None) | Q(roster_refreshed_at__lt=run.horizon)
         untried = Q(roster_attempted_at=None) | Q(roster_attempted_at__lt=run.started_at)

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from .writing import unguarded
+
 MAX_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 10_000
 MAX_CELL = 20_000
-# A spreadsheet would take a cell that begins like this for a formula (CWE-1236).
-FORMULA = ("=", "+", "-", "@", "\t")
-_GUARDED = re.compile(r"'+[=+\-@\t]")
 
 
 class Unreadable(Exception):
@@ -121,29 +120,3 @@ def _rows(header: Sequence[str], records: Iterator[tuple[int, list[str]]]) -> It
         if len(record) != len(header):
             fault = f"This row has {len(record)} cells, the header has {len(header)}."
         yield Row(line, {name: unguarded(cell) for name, cell in zip(header, record, strict=False)}, fault)
-
-
-def unguarded(cell: str) -> str:
-    """Trimmed, and without the ' that `guarded` put before it."""
-    cell = cell.strip(" \r\n\t\u00a0")
-    return cell[1:] if _GUARDED.match(cell) else cell
-
-
-def guarded(cell: str) -> str:
-    """What a spreadsheet would take for a formula gets a ' before it; so does what looks as if it had one."""
-    return f"'{cell}" if cell.startswith(FORMULA) or _GUARDED.match(cell) else cell
-
-
-class _Echo:
-    """A file that hands back what is written to it, so that rows can be streamed."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def written(header: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
-    """The lines of a file, with the mark by which Excel knows UTF-8."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff" + str(writer.writerow(header))
-    for row in rows:
-        yield str(writer.writerow([guarded(cell) for cell in row]))

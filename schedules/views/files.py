@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.roles import Role, role_required
-from schedules.csv_files import importing, reading, registry
+from schedules.csv_files import importing, reading, registry, writing
 from schedules.csv_files.base import FileKind
 from schedules.csv_files.echo360 import Echo360Schedules
 from schedules.csv_files.outcome import Kind, Outcome
@@ -188,7 +188,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponse:
     if not registry.may_export(found, user):
         raise PermissionDenied
     name = f"{found.name}-{timezone.localdate()}.csv"
-    return _file(name, reading.written(found.header(), found.export(user)))
+    return _file(name, writing.written(found.header(), found.export(user)))
 
 
 @role_required(Role.SCHEDULERS)
@@ -199,7 +199,7 @@ def sample(request: HttpRequest, kind: str) -> HttpResponse:
     if not (registry.may_import(found, user) or registry.may_export(found, user)):
         raise PermissionDenied
     row = [column.example for column in found.columns]
-    return _file(f"{found.name}-sample.csv", reading.written(found.header(), iter([row])))
+    return _file(f"{found.name}-sample.csv", writing.written(found.header(), iter([row])))
 
 
 def _file(name: str, lines: Iterator[str]) -> HttpResponse:

@@ -95,6 +95,9 @@ TABLE: dict[str, Row] = {
     "say_consent": row(POSTED_BY_READERS, "section"),
     "unlink": row(SCHEDULERS, "link"),
     "relink": row(SCHEDULERS, "link"),
+    # Whose sections it shows is tested in tests/analytics/test_tab.py: everybody sees their own and no others.
+    "analytics": row((SIGN_IN, 403, 200, 403, 200)),
+    "analytics_file": row((SIGN_IN, 403, 200, 403, 200), "media"),
     "home": row(SIGNED_IN),
     "sign_in": row((200, 302, 302, 302, 302)),
     "sign_out": row((405, 405, 405, 405, 405)),

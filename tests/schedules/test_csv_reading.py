@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedules.csv_files import reading
-from schedules.csv_files.reading import Unreadable, guarded, read, unguarded
+from schedules.csv_files import reading, writing
+from schedules.csv_files.reading import Unreadable, read
+from schedules.csv_files.writing import guarded, unguarded
 
 
 def lines(content: bytes) -> list[tuple[int, dict[str, str]]]:
@@ -103,7 +104,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=8))
 def test_what_is_written_is_read_again(rows):
     rows = [(f"x{first.strip()}", second.strip(" \r\n\t\u00a0")) for first, second in rows]
-    content = "".join(reading.written(["one", "two"], iter(rows))).encode()
+    content = "".join(writing.written(["one", "two"], iter(rows))).encode()
     expected = [(first.strip(" \r\n\t\u00a0"), second) for first, second in rows]
     assert [(row.cells["one"], row.cells["two"]) for row in read(content).rows] == expected
 
@@ -115,6 +116,6 @@ def test_any_bytes_are_read_or_refused(content):
 
 
 def test_the_exported_file_can_be_read_by_anybody():
-    content = "".join(reading.written(["a", "b"], iter([["1;2", "ü\n"]])))
+    content = "".join(writing.written(["a", "b"], iter([["1;2", "ü\n"]])))
     assert content.startswith("\ufeff")
     assert list(csv.reader(io.StringIO(content[1:], newline=""))) == [["a", "b"], ["1;2", "ü\n"]]

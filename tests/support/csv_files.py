@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from schedules.csv_files import importing, reading, registry
+from schedules.csv_files import importing, registry, writing
 from schedules.csv_files.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def save(kind: str, content: bytes, user: User, *, good_only: bool = False) -> l
 
 def exported(kind: str, user: User) -> bytes:
     found = registry.kind_of(kind)
-    return "".join(reading.written(found.header(), found.export(user))).encode()
+    return "".join(writing.written(found.header(), found.export(user))).encode()
 
 
 def cells(kind: str, user: User) -> list[dict[str, str]]:
