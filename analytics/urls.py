@@ -1,3 +1,13 @@
 from __future__ import annotations
 
-urlpatterns: list[object] = []
+from django.urls import path
+
+from .views import watch
+
+urlpatterns = [
+    path("watch/<uuid:key>/", watch.watch, name="watch"),
+    path("watch/<uuid:key>/video", watch.video, name="watch_video"),
+    path("watch/<uuid:key>/captions", watch.captions, name="watch_captions"),
+    path("watch/<uuid:key>/statements", watch.statements, name="watch_statements"),
+    path("watch/<uuid:key>/polls/<uuid:poll_key>", watch.answer, name="answer_poll"),
+]
