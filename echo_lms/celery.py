@@ -27,6 +27,26 @@ app.conf.beat_schedule = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    "fold events into figures": {
+        "task": "analytics.tasks.fold_events",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "match rosters with learners": {
+        "task": "analytics.tasks.match_rosters",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "make media of recorded captures": {
+        "task": "analytics.tasks.make_media",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "keep the months of events": {
+        "task": "analytics.tasks.keep_months",
+        "schedule": crontab(minute=7, hour=3),
+        "options": {"expires": 3600},
+    },
     "forget old refresh runs": {
         "task": "directory.tasks.forget_old_runs",
         "schedule": crontab(minute=27, hour=3),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-OWN_PACKAGES = ("accounts", "canvas", "configurations", "directory", "schedules", "echo_lms")
+OWN_PACKAGES = ("accounts", "canvas", "configurations", "directory", "schedules", "analytics", "echo_lms")
 SHORTEST_KEY = 32
 _HOST_AND_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}")
 

@@ -215,6 +215,10 @@ LMS_CONTACT: str = env.str("LMS_CONTACT", default=SITE_URL)
 # --- Schedules --------------------------------------------------------------------------------------
 CAPTURE_MAX_MINUTES: int = env.int("CAPTURE_MAX_MINUTES", default=240)
 
+# --- Analytics --------------------------------------------------------------------------------------
+EVENTS_KEEP_MONTHS: int = env.int("EVENTS_KEEP_MONTHS", default=12)
+INSTITUTION_TIME_ZONE: str = env.str("INSTITUTION_TIME_ZONE", default="UTC")
+
 # --- Background work --------------------------------------------------------------------------------
 # kombu writes a unix socket's address differently from redis-py.
 CELERY_BROKER_URL = re.sub(r"^unix://([^?]+)(?:\?db=(\d+))?$", r"redis+socket://\1?virtual_host=\2", REDIS_URL)

@@ -111,6 +111,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RawDrop",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("month", models.DateField(unique=True)),
+                ("until", models.DateField()),
+                ("batches", models.IntegerField()),
+                ("statements", models.IntegerField()),
+                ("dropped_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="dropped")),
+            ],
+            options={
+                "verbose_name": "dropped month",
+                "ordering": ["-month"],
+            },
+        ),
+        migrations.CreateModel(
             name="SectionFigures",
             fields=[
                 (
@@ -286,6 +304,12 @@ class Migration(migrations.Migration):
                         help_text="From then on students can watch it. Empty: not yet.",
                         null=True,
                         verbose_name="published",
+                    ),
+                ),
+                (
+                    "available_until",
+                    models.DateTimeField(
+                        blank=True, help_text="Empty: always.", null=True, verbose_name="available until"
                     ),
                 ),
                 ("video", models.FileField(blank=True, help_text="MP4 or WebM.", upload_to="media/")),
@@ -628,12 +652,19 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
+                ("inferred", models.BooleanField(default=False)),
                 ("claimed", analytics.models.rollups.IntegerMultirangeField()),
+                ("seconds", models.IntegerField(default=0)),
+                ("watched", analytics.models.rollups.IntegerMultirangeField()),
             ],
             options={
+                "indexes": [
+                    models.Index(fields=["media_id", "learner_id"], name="analytics_v_media_i_34f8f5_idx"),
+                    models.Index(fields=["learner_id"], name="analytics_v_learner_4d9eca_idx"),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("media_id", "learner_id", "session_id"),
+                        fields=("media_id", "session_id", "learner_id"),
                         name="one_view_session",
                         nulls_distinct=False,
                     )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from .events import AnswerEvent, EventSource, Statement, StatementBatch, StatementVoid, Verb, ViewEvent
+from .events import AnswerEvent, EventSource, RawDrop, Statement, StatementBatch, StatementVoid, Verb, ViewEvent
 from .media import Activity, Media, Poll, SectionFigures
 from .people import Identity, Learner, RosterLearner, StudentLook
 from .rollups import PollAnswer, ViewSession, ViewUser, ViewUserDay
@@ -14,6 +14,7 @@ __all__ = [
     "Media",
     "Poll",
     "PollAnswer",
+    "RawDrop",
     "RosterLearner",
     "SectionFigures",
     "Statement",

@@ -137,6 +137,23 @@ class StatementBatch(models.Model):
         return str(self.id)
 
 
+class RawDrop(models.Model):
+    """That a month of batches and events was dropped, as the retention asks."""
+
+    month = models.DateField(unique=True)
+    until = models.DateField()
+    batches = models.IntegerField()
+    statements = models.IntegerField()
+    dropped_at = models.DateTimeField("dropped", default=timezone.now)
+
+    class Meta:
+        verbose_name = "dropped month"
+        ordering = ["-month"]
+
+    def __str__(self) -> str:
+        return f"{self.month:%B %Y}"
+
+
 class ViewEvent(models.Model):
     """A Video Profile statement, as far as it tells what was played."""
 

@@ -45,7 +45,9 @@ class MediaQuerySet(models.QuerySet["Media"]):
         return self.filter(section__in=Section.objects.filter(teaching__user=user).values("pk"))
 
     def published(self) -> MediaQuerySet:
-        return self.filter(published_at__lte=timezone.now())
+        """What students can watch now."""
+        now = timezone.now()
+        return self.filter(Q(available_until=None) | Q(available_until__gt=now), published_at__lte=now)
 
 
 class Media(models.Model):
@@ -65,6 +67,7 @@ class Media(models.Model):
     published_at = models.DateTimeField(
         "published", null=True, blank=True, help_text="From then on students can watch it. Empty: not yet."
     )
+    available_until = models.DateTimeField("available until", null=True, blank=True, help_text="Empty: always.")
     # Under this name statements speak of it; ours unless another system hosts the media.
     activity = models.OneToOneField(Activity, on_delete=models.PROTECT, related_name="media", editable=False)
     video = models.FileField(upload_to="media/", blank=True, help_text="MP4 or WebM.")
@@ -86,7 +89,7 @@ class Media(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         if not self.activity_id:
-            self.activity = Activity.of(f"{settings.SITE_URL}{self.watch_path}")
+            self.activity = Activity.of(f"{settings.SITE_URL}/watch/{self.uuid}")
         super().save(**kwargs)
 
     def get_absolute_url(self) -> str:

@@ -36,15 +36,24 @@ class ViewSession(models.Model):
     last_statement = models.UUIDField()
     position = models.FloatField(null=True)
     playing = models.BooleanField(default=False)
-    # Stretches played without a jump, in their order; and what the sender says was played.
+    # Stretches played without a jump, in their order, replays included. Inferred: the sender's claim stands for
+    # them, or one second of a play that was never ended.
     plays = ArrayField(IntegerRangeField(), default=list)
+    inferred = models.BooleanField(default=False)
+    # What the sender says was played.
     claimed = IntegerMultirangeField()
+    seconds = models.IntegerField(default=0)
+    watched = IntegerMultirangeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["media_id", "learner_id", "session_id"], nulls_distinct=False, name="one_view_session"
+                fields=["media_id", "session_id", "learner_id"], nulls_distinct=False, name="one_view_session"
             )
+        ]
+        indexes = [
+            models.Index(fields=["media_id", "learner_id"]),
+            models.Index(fields=["learner_id"]),
         ]
 
     def __str__(self) -> str:

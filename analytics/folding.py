@@ -1,0 +1,596 @@
+"""Events into rollups (docs/analytics.md, "Folding"). The only writer of `models/rollups.py`.
+
+What a batch touches is worked out anew from what it rests on: pairs from their sessions, and a session from its
+events as soon as one arrives out of order. So no order, repetition or batching of statements changes the outcome.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import uuid
+import zlib
+import zoneinfo
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+
+from .models import Activity, Media, Poll
+from .playback import Event, Session, Stretch
+
+# Any number nobody else locks by.
+LOCK = 7_305_410_022
+BATCHES = 2_000
+STATEMENTS = 10_000
+
+Pair: TypeAlias = tuple[int, int | None]
+_RANGE = re.compile(r"\[(\d+),(\d+)\)")
+
+
+class SessionKey(NamedTuple):
+    media: int
+    learner: int | None
+    session: uuid.UUID
+
+
+class Where(NamedTuple):
+    """What a media adds to its events."""
+
+    section: int
+    length: int
+
+
+@dataclass
+class _Touched:
+    """What has to be summed up anew."""
+
+    days: set[tuple[int, int | None, datetime.date]] = field(default_factory=set)
+    # Where a session has become empty or is gone: rows of these pairs may have to go too.
+    emptied: set[Pair] = field(default_factory=set)
+    answers: set[Pair] = field(default_factory=set)
+
+    def gone(self, sessions: Iterable[tuple[int, int | None, datetime.date]]) -> None:
+        for media, learner, day in sessions:
+            self.days.add((media, learner, day))
+            self.emptied.add((media, learner))
+
+
+def fold(limit: int = STATEMENTS) -> int:
+    """Folds the oldest batches, at least one, with about `limit` statements; returns how many statements they had.
+
+    0: there is nothing to do, or another process is at it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        batches, count = _waiting(cursor, limit)
+        if batches:
+            touched = _Touched()
+            _fold_views(cursor, batches, touched)
+            _fold_answers(cursor, batches, touched)
+            _sum_up(cursor, touched)
+            cursor.execute(
+                "UPDATE analytics_statementbatch SET folded_at = %s WHERE id = ANY(%s) AND folded_at IS NULL",
+                [timezone.now(), batches],
+            )
+        return count
+
+
+def fold_all() -> int:
+    """Until nothing waits."""
+    folded = 0
+    while count := fold():
+        folded += count
+    return folded
+
+
+def fresh_until() -> datetime.datetime:
+    """Everything stored before this moment is in the figures."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(stored) FROM analytics_statementbatch WHERE folded_at IS NULL")
+        waiting: datetime.datetime | None = cursor.fetchone()[0]
+    return waiting or timezone.now()
+
+
+def read_media_anew(media: Collection[Media]) -> None:
+    """All figures of these media from their events: after a change of length, section or polls."""
+    keys = [one.pk for one in media]
+    with transaction.atomic(), connection.cursor() as cursor:
+        _lock(cursor)
+        touched = _Touched()
+        _read_sessions_anew(cursor, touched, "media.id = ANY(%s)", "session.media_id = ANY(%s)", [keys])
+        cursor.execute(
+            "DELETE FROM analytics_pollanswer answer USING analytics_poll poll"
+            " WHERE poll.id = answer.poll_id AND poll.media_id = ANY(%s)",
+            [keys],
+        )
+        cursor.execute(
+            "SELECT poll.id, identity.learner_id FROM analytics_answerevent event"
+            " JOIN analytics_poll poll ON poll.activity_id = event.activity_id"
+            " LEFT JOIN analytics_identity identity ON identity.id = event.identity_id"
+            " WHERE poll.media_id = ANY(%s) AND (event.identity_id IS NULL OR identity.id IS NOT NULL)",
+            [keys],
+        )
+        touched.answers.update(cursor.fetchall())
+        _sum_up(cursor, touched)
+
+
+def rebuild() -> int:
+    """Everything from the events, media by media; returns how many media."""
+    count = 0
+    for media in Media.objects.order_by("pk").iterator():
+        read_media_anew([media])
+        count += 1
+    return count
+
+
+def move(leaving: int, staying: int) -> None:
+    """The sessions and answers of one learner become another's; their identities must have moved already."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        _lock(cursor)
+        cursor.execute(
+            "UPDATE analytics_viewsession session SET learner_id = %(staying)s WHERE learner_id = %(leaving)s"
+            " AND NOT EXISTS (SELECT FROM analytics_viewsession other WHERE other.media_id = session.media_id"
+            "   AND other.session_id = session.session_id AND other.learner_id = %(staying)s)"
+            " RETURNING media_id, session_id, day",
+            {"staying": staying, "leaving": leaving},
+        )
+        moved = cursor.fetchall()
+        cursor.execute(
+            "DELETE FROM analytics_viewsession WHERE learner_id = %s RETURNING media_id, session_id, day",
+            [leaving],
+        )
+        shared = cursor.fetchall()
+        cursor.execute("DELETE FROM analytics_pollanswer WHERE learner_id = %s RETURNING poll_id", [leaving])
+        touched = _Touched(answers={(poll, staying) for (poll,) in cursor.fetchall()})
+        touched.gone((media, leaving, day) for media, _, day in [*moved, *shared])
+        touched.gone((media, staying, day) for media, _, day in moved)
+        # The same session under both names: its events belong together.
+        _read_keys_anew(cursor, [SessionKey(media, staying, session) for media, session, _ in shared], touched)
+        _sum_up(cursor, touched)
+
+
+def _lock(cursor: CursorWrapper) -> None:
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _waiting(cursor: CursorWrapper, limit: int) -> tuple[list[int], int]:
+    cursor.execute(
+        "SELECT id, statements FROM analytics_statementbatch WHERE folded_at IS NULL ORDER BY id LIMIT %s",
+        [BATCHES],
+    )
+    batches: list[int] = []
+    count = 0
+    for key, statements in cursor.fetchall():
+        if batches and count + statements > limit:
+            break
+        batches.append(key)
+        count += statements
+    return batches, count
+
+
+# --- Sessions -------------------------------------------------------------------------------------------
+_VIEW_EVENTS = """
+SELECT media.id, identity.learner_id, event.session_id, media.section_id, media.duration_seconds,
+       event.occurred, event.statement_id, event.kind, event.at, event."to", event.segments
+FROM analytics_viewevent event
+JOIN analytics_media media ON media.activity_id = event.activity_id
+LEFT JOIN analytics_identity identity ON identity.id = event.identity_id
+WHERE {where}
+  -- Whose identity is gone was erased.
+  AND (event.identity_id IS NULL OR identity.id IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM analytics_statementvoid void WHERE void.target = event.statement_id)
+"""
+Events: TypeAlias = dict[SessionKey, list[Event]]
+
+
+def _view_events(cursor: CursorWrapper, where: str, parameters: Sequence[Any]) -> tuple[Events, dict[int, Where]]:
+    cursor.execute(_VIEW_EVENTS.format(where=where), parameters)
+    events: Events = defaultdict(list)
+    media: dict[int, Where] = {}
+    for media_id, learner, session, section, length, *event in cursor.fetchall():
+        events[SessionKey(media_id, learner, session)].append(Event(*event))
+        if media_id not in media:
+            media[media_id] = Where(section, length)
+    for found in events.values():
+        found.sort()
+    return events, media
+
+
+def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) -> None:
+    events, media = _view_events(cursor, "event.batch_id = ANY(%s)", [batches])
+    sessions = _known_sessions(cursor, events, media)
+    anew = set(_voided_sessions(cursor, batches))
+    for key, told in events.items():
+        session = sessions.setdefault(key, Session(media[key.media].length))
+        if key in anew or not session.follows(told[0]):
+            anew.add(key)
+            continue
+        for event in told:
+            session.fold(event)
+    _save_sessions(cursor, {key: sessions[key] for key in events if key not in anew}, media, touched)
+    _read_keys_anew(cursor, anew, touched)
+
+
+def _known_sessions(
+    cursor: CursorWrapper, keys: Collection[SessionKey], media: dict[int, Where]
+) -> dict[SessionKey, Session]:
+    cursor.execute(
+        "SELECT session.media_id, session.learner_id, session.session_id, session.position, session.playing,"
+        " session.last_at, session.last_statement, session.started, session.inferred, session.plays::text,"
+        " session.claimed::text"
+        " FROM unnest(%s::int[], %s::uuid[]) AS wanted(media_id, session_id)"
+        " JOIN analytics_viewsession session USING (media_id, session_id)",
+        [[key.media for key in keys], [key.session for key in keys]],
+    )
+    found = {}
+    for row in cursor.fetchall():
+        media_id, learner, session, position, playing, last_at, statement, started, inferred, plays, claimed = row
+        found[SessionKey(media_id, learner, session)] = Session(
+            length=media[media_id].length,
+            position=position,
+            playing=playing,
+            last=(last_at, statement),
+            started=started,
+            plays=[] if inferred else _stretches(plays),
+            claimed=_stretches(claimed),
+        )
+    return found
+
+
+def _voided_sessions(cursor: CursorWrapper, batches: list[int]) -> Iterator[SessionKey]:
+    """Those that something in these batches takes a statement from."""
+    cursor.execute(
+        "SELECT media.id, identity.learner_id, event.session_id"
+        " FROM analytics_statement voiding"
+        " JOIN analytics_statementvoid void ON void.voided_by = voiding.id"
+        " JOIN analytics_statement target ON target.id = void.target"
+        " JOIN analytics_viewevent event"
+        "   ON event.batch_id = target.batch_id AND event.position = target.position"
+        " JOIN analytics_media media ON media.activity_id = event.activity_id"
+        " LEFT JOIN analytics_identity identity ON identity.id = event.identity_id"
+        " WHERE voiding.batch_id = ANY(%s)",
+        [batches],
+    )
+    return (SessionKey(*row) for row in cursor.fetchall())
+
+
+def _read_keys_anew(cursor: CursorWrapper, keys: Collection[SessionKey], touched: _Touched) -> None:
+    if not keys:
+        return
+    touched.emptied.update((key.media, key.learner) for key in keys)
+    wanted = "(SELECT * FROM unnest(%s::int[], %s::uuid[]))"
+    _read_sessions_anew(
+        cursor,
+        touched,
+        f"(media.id, event.session_id) IN {wanted}",
+        f"(session.media_id, session.session_id) IN {wanted}",
+        [[key.media for key in keys], [key.session for key in keys]],
+    )
+
+
+def _read_sessions_anew(
+    cursor: CursorWrapper, touched: _Touched, events_where: str, sessions_where: str, parameters: Sequence[Any]
+) -> None:
+    """Sessions that meet a condition, from all their events. Those whose events were dropped stay as they are."""
+    cursor.execute("SELECT max(until) FROM analytics_rawdrop")
+    dropped: datetime.date | None = cursor.fetchone()[0]
+    # A day more: an event may be stored somewhat before it is said to have occurred.
+    complete_from = (dropped or datetime.date.min) + datetime.timedelta(days=1)
+    cursor.execute(
+        f"DELETE FROM analytics_viewsession session WHERE {sessions_where} AND session.started >= %s"  # noqa: S608
+        " RETURNING session.media_id, session.learner_id, session.day",
+        [*parameters, datetime.datetime.combine(complete_from, datetime.time(), tzinfo=datetime.UTC)],
+    )
+    touched.gone(cursor.fetchall())
+    events, media = _view_events(cursor, events_where, parameters)
+    kept = _known_sessions(cursor, events, media) if dropped else {}
+    sessions = {}
+    for key, told in events.items():
+        if key not in kept:
+            sessions[key] = session = Session(media[key.media].length)
+            for event in told:
+                session.fold(event)
+    _save_sessions(cursor, sessions, media, touched)
+
+
+def _save_sessions(
+    cursor: CursorWrapper, sessions: dict[SessionKey, Session], media: dict[int, Where], touched: _Touched
+) -> None:
+    if not sessions:
+        return
+    zone = zoneinfo.ZoneInfo(settings.INSTITUTION_TIME_ZONE)
+    columns: list[tuple[Any, ...]] = []
+    for key, session in sessions.items():
+        if session.started is None or session.last is None:
+            continue  # without events
+        plays, day = session.effective_plays, session.started.astimezone(zone).date()
+        columns.append(
+            (
+                media[key.media].section,
+                key.media,
+                key.learner,
+                key.session,
+                session.started,
+                day,
+                *session.last,
+                session.position,
+                session.playing,
+                _array(plays),
+                not session.plays,
+                _multirange(session.claimed),
+                session.seconds,
+                _multirange(session.watched),
+            )
+        )
+        touched.days.add((key.media, key.learner, day))
+        if not plays:
+            touched.emptied.add((key.media, key.learner))
+    cursor.execute(_SAVE_SESSIONS, [list(column) for column in zip(*columns, strict=True)])
+
+
+_SAVE_SESSIONS = """
+INSERT INTO analytics_viewsession
+    (section_id, media_id, learner_id, session_id, started, day, last_at, last_statement, position, playing,
+     plays, inferred, claimed, seconds, watched)
+SELECT section_id, media_id, learner_id, session_id, started, day, last_at, last_statement, position, playing,
+       plays::int4range[], inferred, claimed::int4multirange, seconds, watched::int4multirange
+FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::uuid[], %s::timestamptz[], %s::date[], %s::timestamptz[],
+            %s::uuid[], %s::float8[], %s::bool[], %s::text[], %s::bool[], %s::text[], %s::int[], %s::text[])
+    AS given(section_id, media_id, learner_id, session_id, started, day, last_at, last_statement, position,
+             playing, plays, inferred, claimed, seconds, watched)
+ON CONFLICT (media_id, session_id, learner_id) DO UPDATE SET
+    section_id = excluded.section_id, started = excluded.started, day = excluded.day,
+    last_at = excluded.last_at, last_statement = excluded.last_statement, position = excluded.position,
+    playing = excluded.playing, plays = excluded.plays, inferred = excluded.inferred,
+    claimed = excluded.claimed, seconds = excluded.seconds, watched = excluded.watched
+"""
+
+
+def _stretches(text: str) -> list[Stretch]:
+    return [(int(low), int(high)) for low, high in _RANGE.findall(text)]
+
+
+def _array(stretches: Iterable[Stretch]) -> str:
+    return "{" + ",".join(f'"[{low},{high})"' for low, high in stretches) + "}"
+
+
+def _multirange(stretches: Iterable[Stretch]) -> str:
+    return "{" + ",".join(f"[{low},{high})" for low, high in stretches) + "}"
+
+
+# --- Answers --------------------------------------------------------------------------------------------
+def _fold_answers(cursor: CursorWrapper, batches: list[int], touched: _Touched) -> None:
+    _make_polls(cursor, batches)
+    cursor.execute(
+        "SELECT poll.id, identity.learner_id FROM analytics_answerevent event"
+        " JOIN analytics_poll poll ON poll.activity_id = event.activity_id"
+        " LEFT JOIN analytics_identity identity ON identity.id = event.identity_id"
+        " WHERE event.batch_id = ANY(%(batches)s)"
+        "   AND (event.identity_id IS NULL OR identity.id IS NOT NULL)"
+        " UNION SELECT poll.id, identity.learner_id"
+        " FROM analytics_statement voiding"
+        " JOIN analytics_statementvoid void ON void.voided_by = voiding.id"
+        " JOIN analytics_statement target ON target.id = void.target"
+        " JOIN analytics_answerevent event"
+        "   ON event.batch_id = target.batch_id AND event.position = target.position"
+        " JOIN analytics_poll poll ON poll.activity_id = event.activity_id"
+        " LEFT JOIN analytics_identity identity ON identity.id = event.identity_id"
+        " WHERE voiding.batch_id = ANY(%(batches)s)",
+        {"batches": batches},
+    )
+    touched.answers.update(cursor.fetchall())
+
+
+_KINDS = {
+    "choice": Poll.Kind.ONE,
+    "true-false": Poll.Kind.TRUE_FALSE,
+    "numeric": Poll.Kind.NUMERIC,
+    "fill-in": Poll.Kind.SHORT,
+    "long-fill-in": Poll.Kind.OPEN,
+    "likert": Poll.Kind.ONE,
+}
+
+
+def _make_polls(cursor: CursorWrapper, batches: list[int]) -> None:
+    """Questions that other systems ask in a media known here become polls, as the first answer describes them."""
+    cursor.execute(
+        "SELECT DISTINCT ON (event.activity_id) event.activity_id, media.id, event.batch_id, event.position"
+        " FROM analytics_answerevent event"
+        " JOIN analytics_media media ON media.activity_id = event.parent_id"
+        " WHERE event.batch_id = ANY(%s)"
+        "   AND NOT EXISTS (SELECT FROM analytics_poll poll WHERE poll.activity_id = event.activity_id)"
+        " ORDER BY event.activity_id, event.occurred, event.statement_id",
+        [batches],
+    )
+    for activity, media, batch, position in cursor.fetchall():
+        definition = _statement(cursor, batch, position)["object"].get("definition", {})
+        poll = _described(definition)
+        poll.activity, poll.media_id = Activity.objects.get(pk=activity), media
+        poll.save()
+
+
+def _statement(cursor: CursorWrapper, batch: int, position: int) -> dict[str, Any]:
+    cursor.execute("SELECT body FROM analytics_statementbatch WHERE id = %s", [batch])
+    found: dict[str, Any] = json.loads(zlib.decompress(bytes(cursor.fetchone()[0])))[position]
+    return found
+
+
+def _described(definition: dict[str, Any]) -> Poll:
+    """A poll as an interaction's definition tells it (xAPI 1.0.3, part 2 §2.4.4.1)."""
+    kind = _KINDS.get(definition.get("interactionType", ""), Poll.Kind.OPEN)
+    correct = [str(one) for one in definition.get("correctResponsesPattern") or []]
+    if kind == Poll.Kind.ONE and any("[,]" in one for one in correct):
+        kind = Poll.Kind.SEVERAL
+    options = definition.get("choices") or definition.get("scale") or []
+    return Poll(
+        kind=kind,
+        question=_words(definition.get("description")) or _words(definition.get("name")) or "Question",
+        choices=[{"id": one["id"], "text": _words(one.get("description")) or one["id"]} for one in options],
+        correct=correct,
+        attempts=0,
+    )
+
+
+def _words(languages: dict[str, str] | None) -> str:
+    """English if there is some, else whatever comes first; tags of other systems' editors left out."""
+    found = sorted((languages or {}).items(), key=lambda one: (not one[0].startswith("en"), one[0]))
+    return re.sub(r"<[^>]*>", "", found[0][1]).strip()[:1000] if found else ""
+
+
+# --- Sums -----------------------------------------------------------------------------------------------
+def _sum_up(cursor: CursorWrapper, touched: _Touched) -> None:
+    for anonymous in (False, True):
+        days = [row for row in touched.days if (row[1] is None) is anonymous]
+        emptied = [row for row in touched.emptied if (row[1] is None) is anonymous]
+        same = "IS NULL" if anonymous else "= touched.learner_id"
+        if emptied:
+            parameters = [list(column) for column in zip(*emptied, strict=True)]
+            cursor.execute(_DAYS_GONE.format(same=same), parameters)
+            cursor.execute(_USERS_GONE.format(same=same), parameters)
+        if days:
+            media, learners, dates = (list(column) for column in zip(*days, strict=True))
+            cursor.execute(_DAYS.format(same=same), [media, learners, dates])
+            pairs = [list(column) for column in zip(*{row[:2] for row in days}, strict=True)]
+            cursor.execute(_USERS.format(same=same), pairs)
+    _sum_up_answers(cursor, touched.answers)
+
+
+# A view of at least five per cent of the media counts apart.
+_DAYS = """
+INSERT INTO analytics_viewuserday
+    (section_id, day, media_id, learner_id, views, views_5, seconds, last_at, watched)
+SELECT session.section_id, session.day, session.media_id, session.learner_id, count(*),
+       count(*) FILTER (WHERE analytics_covered(session.watched) * 20 >= media.duration_seconds),
+       sum(session.seconds), max(session.last_at), range_agg(session.watched)
+FROM unnest(%s::int[], %s::int[], %s::date[]) AS touched(media_id, learner_id, day)
+JOIN analytics_viewsession session
+  ON session.media_id = touched.media_id AND session.learner_id {same} AND session.day = touched.day
+JOIN analytics_media media ON media.id = session.media_id
+WHERE session.seconds > 0
+GROUP BY session.section_id, session.day, session.media_id, session.learner_id
+ON CONFLICT (section_id, day, media_id, learner_id) DO UPDATE SET
+    views = excluded.views, views_5 = excluded.views_5, seconds = excluded.seconds,
+    last_at = excluded.last_at, watched = excluded.watched
+"""
+_USERS = """
+INSERT INTO analytics_viewuser
+    (section_id, media_id, learner_id, views, views_5, seconds, watched_seconds, first_at, last_at, watched)
+SELECT section_id, media_id, learner_id, views, views_5, seconds, analytics_covered(watched), first_at, last_at,
+       watched
+FROM (
+    SELECT session.section_id, session.media_id, session.learner_id, count(*) AS views,
+           count(*) FILTER (WHERE analytics_covered(session.watched) * 20 >= media.duration_seconds) AS views_5,
+           sum(session.seconds) AS seconds, min(session.started) AS first_at, max(session.last_at) AS last_at,
+           range_agg(session.watched) AS watched
+    FROM unnest(%s::int[], %s::int[]) AS touched(media_id, learner_id)
+    JOIN analytics_viewsession session
+      ON session.media_id = touched.media_id AND session.learner_id {same}
+    JOIN analytics_media media ON media.id = session.media_id
+    WHERE session.seconds > 0
+    GROUP BY session.section_id, session.media_id, session.learner_id
+) AS summed
+ON CONFLICT (section_id, media_id, learner_id) DO UPDATE SET
+    views = excluded.views, views_5 = excluded.views_5, seconds = excluded.seconds,
+    watched_seconds = excluded.watched_seconds, first_at = excluded.first_at, last_at = excluded.last_at,
+    watched = excluded.watched
+"""
+_DAYS_GONE = """
+DELETE FROM analytics_viewuserday row USING unnest(%s::int[], %s::int[]) AS touched(media_id, learner_id)
+WHERE row.media_id = touched.media_id AND row.learner_id {same} AND NOT EXISTS (
+    SELECT FROM analytics_viewsession session
+    WHERE session.media_id = row.media_id AND session.learner_id IS NOT DISTINCT FROM row.learner_id
+      AND session.day = row.day AND session.section_id = row.section_id AND session.seconds > 0)
+"""
+_USERS_GONE = """
+DELETE FROM analytics_viewuser row USING unnest(%s::int[], %s::int[]) AS touched(media_id, learner_id)
+WHERE row.media_id = touched.media_id AND row.learner_id {same} AND NOT EXISTS (
+    SELECT FROM analytics_viewsession session
+    WHERE session.media_id = row.media_id AND session.learner_id IS NOT DISTINCT FROM row.learner_id
+      AND session.section_id = row.section_id AND session.seconds > 0)
+"""
+
+
+def _sum_up_answers(cursor: CursorWrapper, touched: Collection[Pair]) -> None:
+    known = [pair for pair in touched if pair[1] is not None]
+    anonymous = sorted({poll for poll, learner in touched if learner is None})
+    polls = Poll.objects.select_related("media").in_bulk({poll for poll, _ in touched})
+    rows: list[tuple[Any, ...]] = []
+    if known:
+        parameters = [list(column) for column in zip(*known, strict=True)]
+        cursor.execute(_ANSWERS_OF_PEOPLE, parameters)
+        given: dict[Pair, list[tuple[Any, ...]]] = defaultdict(list)
+        for poll, learner, *answer in cursor.fetchall():
+            given[poll, learner].append(tuple(answer))
+        cursor.execute(_FORGET_ANSWERS.format(same="= touched.learner_id"), parameters)
+        rows += [_answer_row(polls[poll], learner, sorted(answers)) for (poll, learner), answers in given.items()]
+    if anonymous:
+        cursor.execute(_ANONYMOUS_ANSWERS, [anonymous])
+        answers = cursor.fetchall()
+        cursor.execute(_FORGET_ANSWERS.format(same="IS NULL"), [anonymous, [None] * len(anonymous)])
+        rows += [_answer_row(polls[poll], None, [tuple(answer)]) for poll, *answer in answers]
+    if rows:
+        cursor.execute(_SAVE_ANSWERS, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _answer_row(poll: Poll, learner: int | None, answers: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """From (occurred, statement, response, success), in order. Our own key, where there is one, decides."""
+    (first_at, statement, first, first_success), (latest_at, _, latest, latest_success) = answers[0], answers[-1]
+    return (
+        poll.media.section_id,
+        poll.pk,
+        learner,
+        len(answers),
+        statement,
+        first,
+        _correct(poll, first, first_success),
+        first_at,
+        latest,
+        _correct(poll, latest, latest_success),
+        latest_at,
+    )
+
+
+def _correct(poll: Poll, response: str, success: bool | None) -> bool | None:
+    return poll.grade(response) if poll.is_graded else success
+
+
+_ANSWERS = """
+SELECT poll.id, {learner} event.occurred, event.statement_id, event.response, event.success
+FROM {touched}
+JOIN analytics_poll poll ON poll.id = touched.poll_id
+{identity}
+WHERE NOT EXISTS (SELECT FROM analytics_statementvoid void WHERE void.target = event.statement_id)
+"""
+_ANSWERS_OF_PEOPLE = _ANSWERS.format(
+    learner="identity.learner_id,",
+    touched="unnest(%s::int[], %s::int[]) AS touched(poll_id, learner_id)",
+    identity="JOIN analytics_identity identity ON identity.learner_id = touched.learner_id"
+    " JOIN analytics_answerevent event"
+    "   ON event.activity_id = poll.activity_id AND event.identity_id = identity.id",
+)
+_ANONYMOUS_ANSWERS = _ANSWERS.format(
+    learner="",
+    touched="unnest(%s::int[]) AS touched(poll_id)",
+    identity="JOIN analytics_answerevent event"
+    "   ON event.activity_id = poll.activity_id AND event.identity_id IS NULL",
+)
+_FORGET_ANSWERS = """
+DELETE FROM analytics_pollanswer row USING unnest(%s::int[], %s::int[]) AS touched(poll_id, learner_id)
+WHERE row.poll_id = touched.poll_id AND row.learner_id {same}
+"""
+_SAVE_ANSWERS = """
+INSERT INTO analytics_pollanswer
+    (section_id, poll_id, learner_id, attempts, first_statement, first_response, first_correct, first_at,
+     latest_response, latest_correct, latest_at)
+SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::uuid[], %s::text[], %s::bool[],
+                     %s::timestamptz[], %s::text[], %s::bool[], %s::timestamptz[])
+"""

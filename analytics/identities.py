@@ -1,0 +1,132 @@
+"""Which learner somebody is: people on rosters, actors of statements, people who sign in here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from accounts.models import User
+from directory.models import RosterEntry
+from schedules.models import LmsCourseLink
+
+from . import folding
+from .models import Identity, Learner, RosterLearner
+
+BATCH = 2000
+
+
+def mailto(email: str) -> str:
+    return f"mailto:{email.strip().lower()}"
+
+
+def sha1_of(email: str) -> str:
+    """As actors without a name are known: of the whole mailto address (xAPI 1.0.3, part 2 §2.4.2.3)."""
+    return "sha1:" + hashlib.sha1(mailto(email).encode(), usedforsecurity=False).hexdigest()
+
+
+def account(home_page: str, name: str) -> str:
+    return f"account:{home_page.rstrip('/')}|{name}"
+
+
+def learner_of(user: User) -> Learner:
+    """The learner that a signed-in person is; made when they are met first."""
+    return _one_learner(_Person((mailto(user.email), sha1_of(user.email)), user.full_name, user.email))
+
+
+@transaction.atomic
+def match_rosters() -> int:
+    """Gives everybody on the roster of a linked course their learner; returns how many were new."""
+    linked = LmsCourseLink.objects.values("lms_course")
+    unknown = (
+        RosterEntry.objects.filter(course__in=linked)
+        .exclude(pk__in=RosterLearner.objects.values("entry"))
+        .select_related("course__configuration")
+        .order_by("pk")[:BATCH]
+    )
+    entries = list(unknown)
+    people = [_person_of(entry) for entry in entries]
+    learners = _learners(people)
+    RosterLearner.objects.bulk_create(
+        [RosterLearner(entry=entry, learner_id=key) for entry, key in zip(entries, learners, strict=True)],
+        ignore_conflicts=True,
+    )
+    return len(entries)
+
+
+@dataclass(frozen=True)
+class _Person:
+    """All names of one person; the first is the surest."""
+
+    keys: tuple[str, ...]
+    name: str
+    email: str
+
+
+def _person_of(entry: RosterEntry) -> _Person:
+    """By the LMS's id, and where the sign-in name is an address, as in most Canvases, by that as well."""
+    sure = account(entry.course.configuration.base_url, entry.lms_user_id)
+    login = entry.login_id.strip().lower()
+    if "@" not in login or " " in login:
+        return _Person((sure,), entry.name, "")
+    return _Person((sure, mailto(login), sha1_of(login)), entry.name, login)
+
+
+def _one_learner(person: _Person) -> Learner:
+    with transaction.atomic():
+        return Learner.objects.get(pk=_learners([person])[0])
+
+
+def _learners(people: Sequence[_Person]) -> list[int]:
+    """The key of each one's learner. Names that turn out to be one person's become one."""
+    wanted = sorted({key for person in people for key in person.keys})
+    known = dict(Identity.objects.filter(key__in=wanted).values_list("key", "learner"))
+    for person in people:
+        owner = next((known[key] for key in person.keys if key in known), None)
+        if owner is None:
+            owner = Learner.objects.create(name=person.name, email=person.email).pk
+        for key in person.keys:
+            known.setdefault(key, owner)
+    # Somebody else may just have met the same people: what is there already stays.
+    Identity.objects.bulk_create(
+        [Identity(key=key, learner_id=known[key]) for key in wanted], batch_size=BATCH, ignore_conflicts=True
+    )
+    known = dict(Identity.objects.filter(key__in=wanted).values_list("key", "learner"))
+    _one_each(people, known)
+    found = [known[person.keys[0]] for person in people]
+    _name(people, found)
+    return found
+
+
+def _one_each(people: Iterable[_Person], known: dict[str, int]) -> None:
+    for person in people:
+        for key in person.keys[1:]:
+            staying, leaving = known[person.keys[0]], known[key]
+            if staying != leaving:
+                merge(staying, leaving)
+                known.update({name: staying for name, owner in known.items() if owner == leaving})
+
+
+def _name(people: Sequence[_Person], learners: Sequence[int]) -> None:
+    """A roster knows names and addresses better than a statement."""
+    rows = Learner.objects.in_bulk(list(learners))
+    changed = []
+    for person, key in zip(people, learners, strict=True):
+        row = rows[key]
+        better = (person.name or row.name, person.email or row.email)
+        if better != (row.name, row.email):
+            row.name, row.email = better
+            changed.append(row)
+    Learner.objects.bulk_update(changed, ["name", "email"], batch_size=BATCH)
+
+
+def merge(staying: int, leaving: int) -> None:
+    """Two learners are one person: names, rosters, sessions and answers become the first one's."""
+    Identity.objects.filter(learner=leaving).update(learner=staying)
+    RosterLearner.objects.filter(learner=leaving).update(learner=staying)
+    folding.move(leaving, staying)
+    gone = Learner.objects.get(pk=leaving)
+    gone.looks.update(learner=staying)
+    gone.delete()
