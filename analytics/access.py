@@ -4,45 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-from django.utils import timezone
-
 from accounts.roles import is_administrator
-from schedules.models import LmsCourseLink, SectionInstructor
+from schedules.models import SectionInstructor
 
-from .models import Identity, Learner, Media, RosterLearner
+from . import enrolment, identities
+from .models import Identity, Media
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-STUDENT = {"role": "StudentEnrollment", "state": "active", "gone_at": None}
 
-
-def identity_key(user: User) -> str:
-    return f"mailto:{user.email}"
-
-
-def learner_of(user: User) -> Learner:
-    """Made on first need."""
-    key = identity_key(user)
-    found = Identity.objects.select_related("learner").filter(key=key).first()
-    if found:
-        return found.learner
-    with transaction.atomic():
-        made = Learner.objects.create(name=user.full_name, email=user.email)
-        identity, is_new = Identity.objects.get_or_create(key=key, defaults={"learner": made})
-        if not is_new:  # somebody was faster
-            made.delete()
-    return identity.learner
+def known_learner(user: User) -> int | None:
+    """The key of the learner that they are, if they have been met already; looking makes nobody."""
+    named = Identity.objects.filter(key=identities.mailto(user.email))
+    return named.values_list("learner", flat=True).first()
 
 
 def is_student(user: User, section_id: int) -> bool:
-    """Whether they are active with the role of a student in one of the LMS courses of the section."""
-    return RosterLearner.objects.filter(
-        learner__identities__key=identity_key(user),
-        entry__course__in=LmsCourseLink.objects.filter(section=section_id).values("lms_course"),
-        **{f"entry__{name}": value for name, value in STUDENT.items()},
-    ).exists()
+    learner = known_learner(user)
+    return learner is not None and enrolment.is_student(learner, section_id)
 
 
 def teaches(user: User, section_id: int) -> bool:
@@ -50,11 +30,11 @@ def teaches(user: User, section_id: int) -> bool:
 
 
 def is_published(media: Media) -> bool:
-    return media.published_at is not None and media.published_at <= timezone.now()
+    return Media.objects.published().filter(pk=media.pk).exists()
 
 
 def may_watch(user: User, media: Media) -> bool:
-    """Students of the section once it is published; its instructors and administrators before that too."""
+    """Students of the section while it is published; its instructors and administrators at any time."""
     if is_administrator(user) or teaches(user, media.section_id):
         return True
     return is_published(media) and is_student(user, media.section_id)

@@ -18,7 +18,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from .access import identity_key, learner_of
+from .access import known_learner
+from .identities import learner_of, mailto
 from .ingest import store_statements
 from .models import AnswerEvent, EventSource, Identity, Poll, Statement, StatementVoid
 
@@ -45,7 +46,7 @@ class Refused(Exception):
 
 
 def actor_of(user: User) -> dict[str, Any]:
-    return {"objectType": "Agent", "mbox": f"mailto:{user.email}"}
+    return {"objectType": "Agent", "mbox": mailto(user.email)}
 
 
 def nobody() -> dict[str, Any]:
@@ -99,9 +100,7 @@ def refusal(poll: Poll, used: int) -> str:
 # --- What was said --------------------------------------------------------------------------------------
 def answers_of(user: User, polls: Sequence[Poll]) -> dict[int, list[AnswerEvent]]:
     """Their answers, oldest first, by poll. Of anonymous polls there are none."""
-    identities = list(
-        Identity.objects.filter(learner__identities__key=identity_key(user)).values_list("pk", flat=True)
-    )
+    identities = Identity.objects.filter(learner=known_learner(user)).values("pk")
     by_activity = {poll.activity_id: poll.pk for poll in polls if not poll.anonymous}
     events = AnswerEvent.objects.filter(activity_id__in=by_activity, identity_id__in=identities)
     voided = StatementVoid.objects.filter(target__in=events.values("statement_id")).values("target")

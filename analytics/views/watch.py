@@ -209,7 +209,9 @@ def _remembered(request: HttpRequest, polls: list[Poll]) -> Mapping[int, int]:
     for poll in polls:
         if poll.anonymous and _cookie(poll) in request.COOKIES:
             try:
-                found[poll.pk] = int(request.get_signed_cookie(_cookie(poll), "", salt=_salt(signed_in(request))) or 0)
+                found[poll.pk] = int(
+                    request.get_signed_cookie(_cookie(poll), "", salt=_salt(signed_in(request))) or 0
+                )
             except (signing.BadSignature, ValueError):  # somebody else's, in the same browser
                 continue
     return found

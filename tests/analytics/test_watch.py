@@ -115,12 +115,14 @@ def test_the_others_cannot_tell_a_media_from_none(client, section, person, other
 
 
 def test_an_unpublished_media_is_there_for_staff_only(client, section, student, instructor):
-    for published_at in (None, timezone.now() + datetime.timedelta(hours=1)):
-        media = watching.media(section, published_at=published_at)
+    hour, now = datetime.timedelta(hours=1), timezone.now()
+    over = {"published_at": now - hour, "available_until": now - hour / 2}
+    for when in ({"published_at": None}, {"published_at": now + hour}, over):
+        media = watching.media(section, **when)
         client.force_login(student)
         assert client.get(media.watch_path).status_code == 404
         client.force_login(instructor)
-        assert "Students do not see this page yet." in text_of(client, media)
+        assert "Students do not see this page now." in text_of(client, media)
 
 
 def test_nobody_gets_in_by_an_unlinked_course(client, media, section, student):
@@ -597,4 +599,4 @@ def test_one_poll_and_three_cost_the_same(watcher, media, django_assert_num_quer
         text_of(watcher, media)
 
 
-QUERIES = 10
+QUERIES = 13

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from analytics import access
-from analytics.models import Media, Poll, RosterLearner, StatementBatch
-from configurations.models import ApiConfiguration
-from directory.models import LmsCourse, RosterEntry
+from analytics import identities
+from analytics.models import Media, Poll, StatementBatch
+from directory.models import RosterEntry
 
-from . import timetable
+from . import timetable, viewing
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -56,25 +55,17 @@ def poll(of: Media, kind: str = "one", **fields: Any) -> Poll:
     return Poll.objects.create(media=of, kind=kind, **fields)
 
 
-def lms_course(section: Section) -> LmsCourse:
-    number = next(_numbers)
-    configuration = ApiConfiguration.objects.first() or ApiConfiguration.objects.create(
-        name="Canvas", base_url="https://canvas.example.edu", client_id="1", client_secret="secret-of-the-key"
-    )
-    made = LmsCourse.objects.create(configuration=configuration, lms_id=str(number), name=f"Course {number}")
-    timetable.link(section, made)
-    return made
-
-
 def enrol(user: User, section: Section, **fields: Any) -> RosterEntry:
     """An active student of the section, unless the fields say otherwise."""
     link = section.links.first()
     entry = RosterEntry.objects.create(
-        course=link.lms_course if link else lms_course(section),
-        lms_user_id=str(next(_numbers)),
-        **({"role": "StudentEnrollment", "state": "active", "name": user.full_name} | fields),
+        course=link.lms_course if link else viewing.lms_course(section),
+        lms_user_id=f"w{next(_numbers)}",
+        name=user.full_name,
+        login_id=user.email,
+        **({"role": "StudentEnrollment", "state": "active"} | fields),
     )
-    RosterLearner.objects.create(entry=entry, learner=access.learner_of(user))
+    identities.match_rosters()
     return entry
 
 
