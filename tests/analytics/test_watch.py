@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 
 from analytics import files, player
-from analytics.models import AnswerEvent, Learner, Poll, PollAnswer, Statement
+from analytics.models import Activity, AnswerEvent, Learner, Poll, PollAnswer, Statement
 from tests.support import timetable, watching
 from tests.support.watching import answered, played, stored
 
@@ -580,6 +580,14 @@ def test_the_words_of_others_are_shown_to_no_student(watcher, media):
     assert "You answered: Mine" in text_of(watcher, media)
     assert "What 6 people answered" in text_of(watcher, media)
     assert "Private words" not in text_of(watcher, media)
+
+
+def test_questions_of_other_systems_are_not_asked_here(watcher, media):
+    poll = watching.poll(media, activity=Activity.of("https://h5p.example.org/1"))
+
+    assert poll.question not in text_of(watcher, media)
+    assert give(watcher, poll, "b").status_code == 404
+    assert post(watcher, media, answered(poll)).status_code == 400
 
 
 def test_the_key_is_never_on_the_page(watcher, media):

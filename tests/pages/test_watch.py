@@ -1,4 +1,4 @@
-"""The watch page in a browser: what is played is told, polls come at their moments, a lost connection loses nothing."""
+"""The watch page in a browser: what is played is told, polls come in time, a lost connection loses nothing."""
 
 from __future__ import annotations
 
@@ -253,10 +253,8 @@ def test_one_bad_statement_keeps_back_no_other(opened, page):
     viewer = page.locator("#watch").get_attribute("data-viewer")
     address = page.locator("#watch").get_attribute("data-statements")
     bad = {"to": address, "statement": {"id": "none", "verb": {"id": "x"}}}
-    page.evaluate(
-        "([key, bad]) => { addEventListener('pagehide', () => sessionStorage.setItem(key, JSON.stringify([bad]))) }",
-        [f"echo_lms.unsent.{viewer}", bad],
-    )
+    on_leaving = "addEventListener('pagehide', () => sessionStorage.setItem(key, JSON.stringify([bad])))"
+    page.evaluate(f"([key, bad]) => {{ {on_leaving} }}", [f"echo_lms.unsent.{viewer}", bad])
     page.reload()
     play(page)
     when(page, "v.currentTime > 1")
