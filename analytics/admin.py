@@ -24,6 +24,7 @@ class PollInline(admin.StackedInline[Poll, Media]):
     form = PollForm
     formset = PollFormSet
     extra = 0
+    view_on_site = False
     fieldsets = (
         (None, {"fields": (("kind", "at_seconds"), "question", "choices", "correct")}),
         (None, {"fields": (("attempts", "results"), ("closes_at", "anonymous"))}),

@@ -85,7 +85,7 @@ class LinesField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}), **kwargs)
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: Any) -> str:
         return value if isinstance(value, str) else "\n".join(self.written(one) for one in value or ())
 
     def clean(self, value: Any) -> Any:
@@ -201,7 +201,7 @@ def _in_words(pattern: str, kind: str) -> str:
     return pattern.replace("[:]", " to ") if kind == Poll.Kind.NUMERIC else pattern
 
 
-class PollFormSet(BaseInlineFormSet[Poll, Media, PollForm]):
+class PollFormSet(BaseInlineFormSet[Poll, Media, forms.ModelForm[Poll]]):
     def clean(self) -> None:
         super().clean()
         for form in self.deleted_forms:
