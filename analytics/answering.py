@@ -12,6 +12,7 @@ import decimal
 import hmac
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from django.utils import timezone
 from .access import known_learner
 from .identities import learner_of, mailto
 from .ingest import store_statements
-from .models import AnswerEvent, EventSource, Identity, Poll, Statement, StatementVoid
+from .models import AnswerEvent, EventSource, Identity, Poll, PollAnswer, Statement, StatementVoid
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -98,15 +99,34 @@ def refusal(poll: Poll, used: int) -> str:
 
 
 # --- What was said --------------------------------------------------------------------------------------
-def answers_of(user: User, polls: Sequence[Poll]) -> dict[int, list[AnswerEvent]]:
-    """Their answers, oldest first, by poll. Of anonymous polls there are none."""
-    identities = Identity.objects.filter(learner=known_learner(user)).values("pk")
+@dataclass(frozen=True)
+class Answered:
+    """How often one person has answered a poll, and what they said last."""
+
+    times: int
+    response: str
+    right: bool | None
+
+
+def answers_of(user: User, polls: Sequence[Poll]) -> dict[int, Answered]:
+    """By poll. Of anonymous polls there are none.
+
+    From the events, which know what was said a moment ago. They are dropped some day; then the figures know.
+    """
+    learner = known_learner(user)
     by_activity = {poll.activity_id: poll.pk for poll in polls if not poll.anonymous}
+    if learner is None or not by_activity:
+        return {}
+    counted = PollAnswer.objects.filter(poll_id__in=by_activity.values(), learner_id=learner)
+    found = {one.poll_id: Answered(one.attempts, one.latest_response, one.latest_correct) for one in counted}
+    identities = Identity.objects.filter(learner=learner).values("pk")
     events = AnswerEvent.objects.filter(activity_id__in=by_activity, identity_id__in=identities)
     voided = StatementVoid.objects.filter(target__in=events.values("statement_id")).values("target")
-    found: dict[int, list[AnswerEvent]] = {}
+    said: dict[int, list[AnswerEvent]] = {}
     for event in events.exclude(statement_id__in=voided).order_by("occurred", "statement_id"):
-        found.setdefault(by_activity[event.activity_id], []).append(event)
+        said.setdefault(by_activity[event.activity_id], []).append(event)
+    for poll, answers in said.items():
+        found[poll] = Answered(len(answers), answers[-1].response, answers[-1].success)
     return found
 
 
@@ -130,7 +150,8 @@ def answer(
         if Statement.objects.filter(pk=key).exists():
             return False
         if not poll.anonymous:
-            used = len(answers_of(user, [poll]).get(poll.pk, []))
+            before = answers_of(user, [poll]).get(poll.pk)
+            used = before.times if before else 0
         reason = refusal(poll, used)
         if reason:
             raise Refused(reason)

@@ -98,12 +98,12 @@ def shown(polls: Sequence[Poll], user: User, remembered: Mapping[int, int]) -> l
     own = answers_of(user, polls)
     found = []
     for poll in polls:
-        answers = own.get(poll.pk, [])
-        used = remembered.get(poll.pk, 0) if poll.anonymous else len(answers)
+        answered = own.get(poll.pk)
+        used = remembered.get(poll.pk, 0) if poll.anonymous else answered.times if answered else 0
         one = ShownPoll(poll, used, refusal(poll, used))
-        if answers and _results_are_due(one):
-            one.own_parts = _parts(poll, answers[-1].response)
-            one.own, one.right = in_words(poll, answers[-1].response), answers[-1].success
+        if answered and _results_are_due(one):
+            one.own_parts = _parts(poll, answered.response)
+            one.own, one.right = in_words(poll, answered.response), answered.right
         found.append(one)
     _add_tallies([one for one in found if _results_are_due(one)])
     return found

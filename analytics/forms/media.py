@@ -14,7 +14,7 @@ from django.forms import BaseInlineFormSet
 from django.urls import reverse
 
 from .. import uploads
-from ..models import AnswerEvent, Media, Poll
+from ..models import AnswerEvent, Media, Poll, PollAnswer
 
 CHOICE = re.compile(r"([A-Za-z0-9_-]{1,20})\s*=\s*(\S.*)")
 NUMBER = r"[+-]?\d+(?:[.,]\d+)?"
@@ -22,7 +22,9 @@ NUMBERS = re.compile(rf"({NUMBER})(?:\s+to\s+({NUMBER}))?")
 
 
 def has_answers(poll: Poll) -> bool:
-    return AnswerEvent.objects.filter(activity_id=poll.activity_id).exists()
+    """Events are dropped some day; the figures stay."""
+    events = AnswerEvent.objects.filter(activity_id=poll.activity_id)
+    return events.exists() or PollAnswer.objects.filter(poll_id=poll.pk).exists()
 
 
 # --- Files ----------------------------------------------------------------------------------------------

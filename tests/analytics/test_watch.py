@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import http_date
 
-from analytics import files, player
+from analytics import files, folding, player
 from analytics.models import Activity, AnswerEvent, Learner, Poll, PollAnswer, Statement
 from tests.support import timetable, watching
 from tests.support.watching import answered, played, stored
@@ -451,6 +451,15 @@ def test_attempts_run_out_and_a_repeat_is_none(watcher, media):
     assert [one["result"]["response"] for one in stored()] == ["a", "b"]
 
 
+def test_attempts_are_known_when_the_events_are_gone(watcher, media, student):
+    poll = watching.poll(media)
+    give(watcher, poll, "a")
+    folding.read_media_anew([media])
+    AnswerEvent.objects.all().delete()
+
+    assert give(watcher, poll, "b").status_code == 422
+
+
 def test_any_number_of_attempts(watcher, media):
     poll = watching.poll(media, attempts=0)
 
@@ -607,4 +616,4 @@ def test_one_poll_and_three_cost_the_same(watcher, media, django_assert_num_quer
         text_of(watcher, media)
 
 
-QUERIES = 13
+QUERIES = 14
