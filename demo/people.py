@@ -14,6 +14,8 @@ PEOPLE = (
     ("admin@demo.example", "Demo Administrator", "Administrators"),
     ("scheduler@demo.example", "Demo Scheduler", "Schedulers"),
     ("instructor@demo.example", "Demo Instructor", "Instructors"),
+    # Students need no role: their rosters say what they may watch.
+    ("student@demo.example", "Sasha Student", ""),
 )
 
 
@@ -30,7 +32,8 @@ def make_people() -> int:
             if users.filter(email=email).exists():
                 continue
             person = users.create_user(email=email, password=PASSWORD, full_name=full_name)
-            person.groups.add(Group.objects.get(name=group))
+            if group:
+                person.groups.add(Group.objects.get(name=group))
             made += 1
     return made
 

@@ -100,6 +100,8 @@ def _start(tree: Tree, data: Path, ports: environment.Ports) -> None:
         extra = {"BIND": f"127.0.0.1:{ports.web}"} if name == "web" else {}
         tree.add(command_part(name, command, variables | extra, logs))
     _wait_until_ready(tree, ports, logs)
+    say("Looking after the example term (the first time this takes half a minute)…")
+    _step(logs, variables, "-m", "demo.term")
     say(_welcome(ports, logs))
 
 

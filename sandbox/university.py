@@ -94,7 +94,23 @@ def demo() -> University:
     for number, course in enumerate(build.made.courses.values()):
         for step in range(12 + number % 20):
             build.enroll(students[(number * 37 + step) % 300], course, "Student")
+    _lectures(build, students)
     return build.made
+
+
+def _lectures(build: _Builder, students: list[Person]) -> None:
+    """What is recorded: a large course of the instructor and two small ones, and a student of all three."""
+    ira = next(one for one in build.made.people.values() if one.email == "instructor@demo.example")
+    sasha = build.person("Sasha Student", "student@demo.example")
+    for name, code, size in (
+        ("Calculus", "MAT110", 140),
+        ("Introduction to Logic", "PHI105", 24),
+        ("Microscopy", "BIO240", 9),
+    ):
+        course = build.course(name, code)
+        build.enroll(ira, course)
+        for student in [sasha, *students[len(code) : len(code) + size]]:
+            build.enroll(student, course, "Student")
 
 
 def _instructor(build: _Builder) -> None:

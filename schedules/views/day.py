@@ -18,7 +18,9 @@ from ..models import Building, Campus, Capture, NonTeachingDay, Room
 from ..planning import date_in
 
 # Of the drawing, in its own units.
-COLUMN, HOUR, LEFT, TOP = 150, 30, 46, 34
+COLUMN, HOUR, LEFT, TOP = 150, 44, 46, 34
+# Drawn even if nothing is on; nights only where there is something in them, or the clocks change.
+USUAL_HOURS = (7, 21)
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,11 @@ def drawing(rooms: list[Room], clashes: list[Clash], first: datetime.datetime, l
     """`first`, `last`: the day's midnights in UTC. What reaches over them is cut."""
     zone = rooms[0].zone if rooms else datetime.UTC
     length = round((last - first).total_seconds() / 3600)
+    first, last = _hours_drawn(clashes, first, last)
+    drawn = round((last - first).total_seconds() / 3600)
     hours = tuple(
         (TOP + HOUR * step, f"{(first + datetime.timedelta(hours=step)).astimezone(zone):%H:%M}")
-        for step in range(length)
+        for step in range(drawn)
     )
 
     def y(moment: datetime.datetime) -> float:
@@ -124,4 +128,18 @@ def drawing(rooms: list[Room], clashes: list[Clash], first: datetime.datetime, l
         ]
         columns.append(Column(room, x, tuple(blocks)))
     change = "" if length == 24 else f"The clocks change on this day: it has {length} hours."
-    return Drawing(tuple(columns), hours, LEFT + COLUMN * len(rooms) + 4, TOP + HOUR * length + 4, change)
+    return Drawing(tuple(columns), hours, LEFT + COLUMN * len(rooms) + 4, TOP + HOUR * drawn + 4, change)
+
+
+def _hours_drawn(
+    clashes: list[Clash], first: datetime.datetime, last: datetime.datetime
+) -> tuple[datetime.datetime, datetime.datetime]:
+    """Whole hours of the day: the usual ones, and as many more as the recordings take."""
+    day, hour = last - first, datetime.timedelta(hours=1)
+    if day != 24 * hour:
+        return first, last
+    low, high = (hour * one for one in USUAL_HOURS)
+    for one in clashes:
+        low = min(low, (one.capture.occupied.lower - first) // hour * hour)
+        high = max(high, -((first - one.capture.occupied.upper) // hour) * hour)
+    return first + max(low, 0 * hour), first + min(high, day)

@@ -315,6 +315,23 @@ def test_what_was_cancelled_is_not_in_the_day(desk, algebra, scheduler):
 
 
 @pytest.mark.parametrize(
+    ("start", "first", "last"),
+    [
+        (datetime.time(9), "07:00", "20:00"),
+        (datetime.time(5, 30), "05:00", "20:00"),
+        (datetime.time(21, 15), "07:00", "22:00"),
+        (datetime.time(23, 30), "07:00", "23:00"),
+    ],
+)
+def test_the_night_is_drawn_only_where_something_is_on(start, first, last, desk):
+    made = timetable.schedule(timetable.section(), start_time=start, duration_minutes=60)
+    answer = desk.get(reverse("day"), {"building": made.room.building_id, "date": "2045-10-02"})
+
+    labels = [label for _, label in answer.context["drawing"].hours]
+    assert (labels[0], labels[-1]) == (first, last)
+
+
+@pytest.mark.parametrize(
     ("date", "hours", "labels"),
     [("2027-03-28", 23, ["00:00", "02:00", "03:00"]), ("2027-10-31", 25, ["00:00", "01:00", "01:00"])],
 )

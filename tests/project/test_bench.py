@@ -1,0 +1,32 @@
+"""`./run bench` works; what it measures is no matter for tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench.__main__ import NAMES
+from demo.environment import ROOT
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_small_version_runs_and_keeps_nothing(name):
+    results = ROOT / "bench" / "results" / f"{name}.json"
+    before = results.read_bytes()
+
+    command = ["-m", "demo", "exec", "--throwaway", "--", sys.executable, "-m", "bench", name, "--quick"]
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert before == results.read_bytes()
+    assert all(":" in line for line in done.stdout.splitlines() if line.startswith("  "))
