@@ -9,8 +9,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     ECHO_LMS_READ_DOT_ENV=0 \
-    STATIC_ROOT=/srv/staticfiles
-RUN useradd --system --uid 10001 --home-dir /srv/echo_lms --shell /usr/sbin/nologin echo_lms
+    STATIC_ROOT=/srv/staticfiles \
+    MEDIA_ROOT=/srv/media
+RUN useradd --system --uid 10001 --home-dir /srv/echo_lms --shell /usr/sbin/nologin echo_lms \
+ && install -d -o echo_lms /srv/media
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/echo_lms
 COPY manage.py pyproject.toml ./

@@ -83,6 +83,12 @@ DESTINATIONS = (
         ("schedules",),
     ),
     Destination(
+        "Media",
+        "admin:analytics_media_changelist",
+        frozenset({Role.ADMINISTRATORS}),
+        "Upload videos and captions, say who can watch them when, and ask questions in them.",
+    ),
+    Destination(
         "People",
         "admin:accounts_user_changelist",
         frozenset({Role.ADMINISTRATORS}),

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import files, tab
+from .views import files, tab, watch
 
 urlpatterns = [
     path("analytics/", tab.analytics, name="analytics"),
     path("analytics/<slug:table>.csv", files.table_file, name="analytics_file"),
+    path("watch/<uuid:key>/", watch.watch, name="watch"),
+    path("watch/<uuid:key>/video", watch.video, name="watch_video"),
+    path("watch/<uuid:key>/captions", watch.captions, name="watch_captions"),
+    path("watch/<uuid:key>/statements", watch.statements, name="watch_statements"),
+    path("watch/<uuid:key>/polls/<uuid:poll_key>", watch.answer, name="answer_poll"),
 ]

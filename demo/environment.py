@@ -102,6 +102,7 @@ def _demo_settings(data: Path, ports: Ports) -> dict[str, str]:
         "SITE_URL": ports.site_url,
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "STATIC_ROOT": str(data / "static"),
+        "MEDIA_ROOT": str(data / "media"),
         "LOG_JSON": "0",
         "TZ": "UTC",
         # So that what is changed in the sandbox can be seen to arrive.

@@ -13,7 +13,7 @@ from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
 from schedules.models import BulkChange, Department, Feed, ImportJob, NonTeachingDay, Organization, Submission
-from tests.support import timetable
+from tests.support import timetable, watching
 from tests.support.timetable import MONDAY
 
 pytestmark = pytest.mark.django_db
@@ -52,14 +52,15 @@ def directory_urls(model: str) -> dict[str, Row]:
     }
 
 
-def places_urls(model: str) -> dict[str, Row]:
-    """Places, terms and courses are the administrators' to keep."""
+def kept_urls(model: str, app: str = "schedules", row_of: str = "") -> dict[str, Row]:
+    """Places, terms, courses and media are the administrators' to keep."""
+    key = row_of or model
     return {
-        f"admin:schedules_{model}_changelist": row(ADMIN_SITE),
-        f"admin:schedules_{model}_add": row(ADMIN_SITE),
-        f"admin:schedules_{model}_change": row(ADMIN_SITE, model),
-        f"admin:schedules_{model}_delete": row(ADMIN_SITE, model),
-        f"admin:schedules_{model}_history": row(ADMIN_SITE, model),
+        f"admin:{app}_{model}_changelist": row(ADMIN_SITE),
+        f"admin:{app}_{model}_add": row(ADMIN_SITE),
+        f"admin:{app}_{model}_change": row(ADMIN_SITE, key),
+        f"admin:{app}_{model}_delete": row(ADMIN_SITE, key),
+        f"admin:{app}_{model}_history": row(ADMIN_SITE, key),
     }
 
 
@@ -98,6 +99,12 @@ TABLE: dict[str, Row] = {
     # Whose sections it shows is tested in tests/analytics/test_tab.py: everybody sees their own and no others.
     "analytics": row((SIGN_IN, 403, 200, 403, 200)),
     "analytics_file": row((SIGN_IN, 403, 200, 403, 200), "media"),
+    # Students and instructors of the section: tests/analytics/test_watch.py. Others find nothing.
+    "watch": row((SIGN_IN, 404, 404, 404, 200), "media"),
+    "watch_video": row((SIGN_IN, 404, 404, 404, 404), "media"),
+    "watch_captions": row((SIGN_IN, 404, 404, 404, 404), "media"),
+    "watch_statements": row((SIGN_IN, 405, 405, 405, 405), "media"),
+    "answer_poll": row((SIGN_IN, 405, 405, 405, 405), "media", "poll"),
     "home": row(SIGNED_IN),
     "sign_in": row((200, 302, 302, 302, 302)),
     "sign_out": row((405, 405, 405, 405, 405)),
@@ -154,16 +161,17 @@ TABLE: dict[str, Row] = {
     "admin:directory_lmsinstructor_refresh": row((SIGN_IN, 403, 403, 403, 405), "lmsinstructor"),
     **directory_urls("lmscourse"),
     **directory_urls("refreshrun"),
-    **places_urls("campus"),
-    **places_urls("building"),
-    **places_urls("room"),
-    **places_urls("term"),
-    **places_urls("nonteachingday"),
-    **places_urls("organization"),
-    **places_urls("department"),
-    **places_urls("course"),
-    **places_urls("section"),
-    **places_urls("schedulerscope"),
+    **kept_urls("campus"),
+    **kept_urls("building"),
+    **kept_urls("room"),
+    **kept_urls("term"),
+    **kept_urls("nonteachingday"),
+    **kept_urls("organization"),
+    **kept_urls("department"),
+    **kept_urls("course"),
+    **kept_urls("section"),
+    **kept_urls("schedulerscope"),
+    **kept_urls("media", app="analytics", row_of="media_row"),
     "admin:accounts_user_changelist": row(ADMIN_SITE),
     "admin:accounts_user_add": row(ADMIN_SITE),
     "admin:accounts_user_change": row(ADMIN_SITE, "user"),
@@ -206,8 +214,12 @@ def arguments(scheduler, person) -> dict[str, object]:
     campus = schedule.room.building.campus
     organization = Organization.objects.create(name="University")
     day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
+    media = watching.media(section)
     limited = person("limited@example.edu", "Schedulers")
     return {
+        "media": media.uuid,
+        "media_row": media.pk,
+        "poll": watching.poll(media).uuid,
         "campus": campus.pk,
         "building": schedule.room.building.pk,
         "room": schedule.room.pk,
