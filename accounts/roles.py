@@ -36,6 +36,8 @@ PERMITTED_APPS: dict[Role, tuple[str, ...]] = {
     Role.SCHEDULERS: (),
     Role.INSTRUCTORS: (),
 }
+# Given to single people, never with a role: the figures of one student (docs/permissions.md).
+GIVEN_APART = ("view_learner_figures",)
 
 
 def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Role]:
@@ -83,4 +85,5 @@ def grant_role_permissions(app_config: AppConfig, using: str, apps: Apps = insta
     for role, permitted in PERMITTED_APPS.items():
         group, _ = groups.get_or_create(name=role.value)
         if app_config.label in permitted:
-            group.permissions.add(*permissions.filter(content_type__app_label=app_config.label))
+            of_app = permissions.filter(content_type__app_label=app_config.label)
+            group.permissions.add(*of_app.exclude(codename__in=GIVEN_APART))

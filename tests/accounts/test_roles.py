@@ -21,7 +21,7 @@ from accounts.roles import (
 )
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "configurations", "directory", "schedules")
+OURS = ("accounts", "configurations", "directory", "schedules", "analytics")
 
 
 def test_the_three_groups_are_there_with_their_permissions():
@@ -30,7 +30,9 @@ def test_the_three_groups_are_there_with_their_permissions():
         Permission.objects.filter(content_type__app_label__in=OURS).values_list("codename", flat=True)
     )
     assert "change_apiconfiguration" in everything
-    assert held == {"Administrators": everything, "Schedulers": set(), "Instructors": set()}
+    alone = {"view_learner_figures"}
+    assert alone < everything
+    assert held == {"Administrators": everything - alone, "Schedulers": set(), "Instructors": set()}
 
 
 def test_granting_again_changes_nothing_and_mends_what_was_taken():
