@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from directory.models import RosterEntry
@@ -14,8 +14,11 @@ from schedules.models import LmsCourseLink
 
 from . import folding
 from .models import Identity, Learner, RosterLearner
+from .statements import Person
 
 BATCH = 2000
+# Any number nobody else locks by.
+LOCK = 7_305_410_023
 
 
 def mailto(email: str) -> str:
@@ -31,6 +34,52 @@ def account(home_page: str, name: str) -> str:
     return f"account:{home_page.rstrip('/')}|{name}"
 
 
+def key_of(person: Person) -> str:
+    """Of an actor. A group never has the key of a person."""
+    keys = {
+        "mbox": mailto(person.identifier),
+        "sha1": f"sha1:{person.identifier}",
+        "openid": f"openid:{person.identifier}",
+        "account": account(person.home_page, person.identifier),
+    }
+    return f"group:{keys[person.kind]}" if person.is_group else keys[person.kind]
+
+
+def known(people: Iterable[Person]) -> dict[Person, int]:
+    """Their identities; who is met first is made, with a learner of their own until a roster tells more."""
+    keys = {person: key_of(person) for person in people}
+    found = _known_keys(keys.values())
+    missing = [person for person, key in keys.items() if key not in found]
+    if missing:
+        _meet(missing)
+        found = _known_keys(keys.values())
+    return {person: found[key] for person, key in keys.items()}
+
+
+def _known_keys(keys: Iterable[str]) -> dict[str, int]:
+    return dict(Identity.objects.filter(key__in=sorted(set(keys))).values_list("key", "pk"))
+
+
+@transaction.atomic
+def _meet(people: Sequence[Person]) -> None:
+    _one_at_a_time()
+    _learners([_named(person) for person in people if not person.is_group])
+    groups = sorted({key_of(person) for person in people if person.is_group})
+    Identity.objects.bulk_create([Identity(key=key) for key in groups], ignore_conflicts=True)
+
+
+def _named(person: Person) -> _Person:
+    if person.kind != "mbox":
+        return _Person((key_of(person),), person.name, "")
+    return _Person((key_of(person), sha1_of(person.identifier)), person.name, person.identifier.strip().lower())
+
+
+def _one_at_a_time() -> None:
+    """Two who meet the same person at the same moment would make two learners."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
 def learner_of(user: User) -> Learner:
     """The learner that a signed-in person is; made when they are met first."""
     return _one_learner(_Person((mailto(user.email), sha1_of(user.email)), user.full_name, user.email))
@@ -39,6 +88,7 @@ def learner_of(user: User) -> Learner:
 @transaction.atomic
 def match_rosters() -> int:
     """Gives everybody on the roster of a linked course their learner; returns how many were new."""
+    _one_at_a_time()
     linked = LmsCourseLink.objects.values("lms_course")
     unknown = (
         RosterEntry.objects.filter(course__in=linked)
@@ -76,6 +126,7 @@ def _person_of(entry: RosterEntry) -> _Person:
 
 def _one_learner(person: _Person) -> Learner:
     with transaction.atomic():
+        _one_at_a_time()
         return Learner.objects.get(pk=_learners([person])[0])
 
 

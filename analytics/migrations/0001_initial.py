@@ -4,6 +4,7 @@ import uuid
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.fields.ranges
+import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
@@ -299,6 +300,7 @@ class Migration(migrations.Migration):
                 (
                     "learner",
                     models.ForeignKey(
+                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="identities",
                         to="analytics.learner",
@@ -535,7 +537,12 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["batch_id", "position"], name="analytics_s_batch_i_de42ae_idx")],
+                "indexes": [
+                    models.Index(fields=["batch_id", "position"], name="analytics_s_batch_i_de42ae_idx"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["stored"], name="analytics_s_stored_a51b5f_brin"
+                    ),
+                ],
             },
         ),
         migrations.SeparateDatabaseAndState(

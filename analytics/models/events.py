@@ -12,6 +12,7 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -98,7 +99,7 @@ class Statement(models.Model):
     agents = ArrayField(models.IntegerField(), default=list)
 
     class Meta:
-        indexes = [models.Index(fields=["batch_id", "position"])]
+        indexes = [models.Index(fields=["batch_id", "position"]), BrinIndex(fields=["stored"])]
 
     def __str__(self) -> str:
         return str(self.id)

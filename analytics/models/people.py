@@ -29,12 +29,13 @@ class Identity(models.Model):
     """One name of a learner. Events refer to it, so that two learners can become one without touching events.
 
     `key` is the inverse functional identifier of xAPI (docs/analytics.md): `mailto:…`, `sha1:…`, `openid:…` or
-    `account:homePage|name`. People of an LMS have `account:https://canvas.example.edu|lms user id`.
+    `account:homePage|name`. People of an LMS have `account:https://canvas.example.edu|lms user id`. A group has
+    `group:` before it, and is no learner: what it does counts as nobody's.
     """
 
     id = models.AutoField(primary_key=True)
     key = models.CharField(max_length=2400, unique=True)
-    learner = models.ForeignKey(Learner, on_delete=models.CASCADE, related_name="identities")
+    learner = models.ForeignKey(Learner, null=True, on_delete=models.CASCADE, related_name="identities")
 
     class Meta:
         verbose_name_plural = "identities"

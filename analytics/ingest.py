@@ -1,0 +1,284 @@
+"""Storing statements: all of a request or nothing, each id once (docs/analytics.md, "Statements").
+
+No objects of the ORM on this path: a request of a hundred statements is stored with a handful of queries. Every
+table is written in the order of its keys, so that requests that say the same at the same time wait for one another
+and never block each other for good.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from . import identities
+from .models import Activity, EventSource, Verb
+from .statements import Answer, Person, Read, View, read
+
+# A client's clock is believed within these (docs/analytics.md, "Time").
+OLDEST = datetime.timedelta(days=366)
+NEWEST = datetime.timedelta(minutes=5)
+VERSION = "1.0.3"
+ANONYMOUS = "anonymous"
+MOST_REMEMBERED = 50_000
+# Sessions of statements that name none: one for each person, media and day.
+_SESSIONS = uuid.UUID("0f0f7d0e-52a8-4d1a-a9d4-9f4a2f6b1c11")
+
+
+class Contradiction(Exception):
+    """An id that is known already came with something else."""
+
+
+class Place(NamedTuple):
+    """Where a request is kept; `stored` is the database's clock."""
+
+    batch: int
+    stored: datetime.datetime
+
+
+def store_statements(source: EventSource, statements: Sequence[dict[str, Any]]) -> list[uuid.UUID]:
+    """For what this system says itself. Raises Malformed and Contradiction."""
+    told, reads = read(msgspec.json.encode(statements))
+    return store(source, told, reads, version=VERSION)
+
+
+def store(
+    source: EventSource, statements: Sequence[dict[str, Any]], reads: Sequence[Read], *, version: str
+) -> list[uuid.UUID]:
+    """Returns the ids, in order. A statement that is there already changes nothing. Raises Contradiction."""
+    ids = _resolve(reads)
+    with transaction.atomic(), connection.cursor() as cursor:
+        place = _next_place(cursor)
+        new = _insert_statements(cursor, place, reads, ids)
+        if len(new) < len(reads):
+            _check_repeated(cursor, [one for one in reads if one.id not in new])
+        if new:
+            kept = [one if key.id in new else None for one, key in zip(statements, reads, strict=True)]
+            _insert_batch(cursor, place, source, kept, version, count=len(new))
+            _insert_events(cursor, place, reads, ids, new)
+    return [one.id for one in reads]
+
+
+# --- Verbs, activities, people --------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Ids:
+    verbs: dict[str, int]
+    activities: dict[str, int]
+    people: dict[Person, int | None]
+
+
+def _resolve(reads: Sequence[Read]) -> _Ids:
+    people = {person for one in reads for person in one.people}
+    nobody = {person for person in people if _is_nobody(person)}
+    return _Ids(
+        verbs=_verbs({one.verb for one in reads}),
+        activities=_activities({iri for one in reads for iri in (*one.activities, *_parents(one))}),
+        people={**identities.known(people - nobody), **dict.fromkeys(nobody)},
+    )
+
+
+def _is_nobody(person: Person) -> bool:
+    """Our own name for people of whom nothing is to be known."""
+    return person.identifier == ANONYMOUS and person.home_page.rstrip("/") == settings.SITE_URL
+
+
+def _parents(one: Read) -> Iterable[str]:
+    return (one.answer.parent,) if one.answer and one.answer.parent else ()
+
+
+class _Remembered:
+    """The ids of a table of IRIs, which never change; each process keeps those it has seen."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.ids: dict[str, int] = {}
+
+    def __call__(self, iris: Collection[str]) -> dict[str, int]:
+        unknown = sorted(iri for iri in iris if iri not in self.ids)
+        found = {iri: self.ids[iri] for iri in iris if iri in self.ids}
+        if unknown:
+            read = self._read(unknown)
+            missing = [iri for iri in unknown if iri not in read]
+            if missing:
+                self._add(missing)
+                read = self._read(unknown)
+            found |= read
+            # Before the transaction is through, an id is nobody else's.
+            transaction.on_commit(lambda: self._remember(read))
+        return found
+
+    def _read(self, iris: list[str]) -> dict[str, int]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT iri, id FROM {self.table} WHERE iri = ANY(%s)", [iris])  # noqa: S608
+            return dict(cursor.fetchall())
+
+    def _add(self, iris: list[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {self.table} (iri) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
+                [iris],
+            )
+
+    def _remember(self, read: dict[str, int]) -> None:
+        if len(self.ids) > MOST_REMEMBERED:
+            self.ids = {}
+        self.ids |= read
+
+
+_verbs = _Remembered(Verb._meta.db_table)
+_activities = _Remembered(Activity._meta.db_table)
+
+
+# --- Statements -----------------------------------------------------------------------------------------
+def _next_place(cursor: CursorWrapper) -> Place:
+    cursor.execute("SELECT nextval('analytics_batch_id'), clock_timestamp()")
+    return Place(*cursor.fetchone())
+
+
+def _insert_statements(cursor: CursorWrapper, place: Place, reads: Sequence[Read], ids: _Ids) -> set[uuid.UUID]:
+    """Returns the ids that were not there yet."""
+    rows = sorted(
+        (
+            one.id,
+            position,
+            one.digest,
+            ids.verbs[one.verb],
+            ids.people[one.actor] if one.actor else None,
+            ids.activities[one.target] if one.target else None,
+            one.registration,
+            _array(ids.activities[iri] for iri in one.activities),
+            _array(key for person in one.people if (key := ids.people[person]) is not None),
+        )
+        for position, one in enumerate(reads)
+    )
+    cursor.execute(
+        "INSERT INTO analytics_statement"
+        " (id, stored, batch_id, position, digest, verb_id, actor_id, object_id, registration, activities, agents)"
+        " SELECT id, %s, %s, position, digest, verb, actor, object, registration, activities::int[], agents::int[]"
+        " FROM unnest(%s::uuid[], %s::smallint[], %s::bytea[], %s::int[], %s::int[], %s::int[], %s::uuid[],"
+        "             %s::text[], %s::text[])"
+        "   AS row(id, position, digest, verb, actor, object, registration, activities, agents)"
+        " ON CONFLICT (id) DO NOTHING RETURNING id",
+        [place.stored, place.batch, *_columns(rows)],
+    )
+    return {key for (key,) in cursor.fetchall()}
+
+
+def _check_repeated(cursor: CursorWrapper, repeated: Sequence[Read]) -> None:
+    """An empty digest is an erased statement's: nobody can tell any more what it said."""
+    cursor.execute("SELECT id, digest FROM analytics_statement WHERE id = ANY(%s)", [[one.id for one in repeated]])
+    known = {key: bytes(digest) for key, digest in cursor.fetchall()}
+    for one in repeated:
+        if known[one.id] not in (one.digest, b""):
+            raise Contradiction(f"There is another statement with the id {one.id}.")
+
+
+def _insert_batch(
+    cursor: CursorWrapper,
+    place: Place,
+    source: EventSource,
+    statements: Sequence[dict[str, Any] | None],
+    version: str,
+    *,
+    count: int,
+) -> None:
+    body = zlib.compress(msgspec.json.encode(statements), 1)
+    cursor.execute(
+        "INSERT INTO analytics_statementbatch (id, stored, source_id, statements, version, body)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        [place.batch, place.stored, source.pk, count, version, body],
+    )
+
+
+# --- Events ---------------------------------------------------------------------------------------------
+def _insert_events(
+    cursor: CursorWrapper, place: Place, reads: Sequence[Read], ids: _Ids, new: set[uuid.UUID]
+) -> None:
+    told = [(position, one) for position, one in enumerate(reads) if one.id in new]
+    views = [_view_row(position, one, one.view, place, ids) for position, one in told if one.view]
+    answers = [_answer_row(position, one, one.answer, place, ids) for position, one in told if one.answer]
+    voids = sorted({(one.voids, one.id) for _, one in told if one.voids})
+    if views:
+        cursor.execute(
+            "INSERT INTO analytics_viewevent (batch_id, stored, position, statement_id, occurred, activity_id,"
+            ' identity_id, session_id, kind, "at", "to", segments)'
+            " SELECT %s, %s, position, statement, occurred, activity, identity, session, kind, first, last,"
+            "        segments::float8[]"
+            " FROM unnest(%s::smallint[], %s::uuid[], %s::timestamptz[], %s::int[], %s::int[], %s::uuid[],"
+            "             %s::smallint[], %s::float8[], %s::float8[], %s::text[])"
+            "   AS row(position, statement, occurred, activity, identity, session, kind, first, last, segments)",
+            [place.batch, place.stored, *_columns(views)],
+        )
+    if answers:
+        cursor.execute(
+            "INSERT INTO analytics_answerevent (batch_id, stored, position, statement_id, occurred, activity_id,"
+            " parent_id, identity_id, response, success)"
+            " SELECT %s, %s, * FROM unnest(%s::smallint[], %s::uuid[], %s::timestamptz[], %s::int[], %s::int[],"
+            "                              %s::int[], %s::text[], %s::bool[])",
+            [place.batch, place.stored, *_columns(answers)],
+        )
+    if voids:
+        cursor.execute(
+            "INSERT INTO analytics_statementvoid (target, voided_by) SELECT * FROM unnest(%s::uuid[], %s::uuid[])"
+            " ON CONFLICT (target) DO NOTHING",
+            _columns(voids),
+        )
+
+
+def _view_row(position: int, one: Read, view: View, place: Place, ids: _Ids) -> tuple[Any, ...]:
+    occurred = occurred_at(one.timestamp, place.stored)
+    return (
+        position,
+        one.id,
+        occurred,
+        ids.activities[view.activity],
+        ids.people[one.actor] if one.actor else None,
+        view.session or one.registration or _session_of_the_day(one, occurred),
+        int(view.kind),
+        view.at,
+        view.to,
+        None if view.segments is None else _array(view.segments),
+    )
+
+
+def _answer_row(position: int, one: Read, answer: Answer, place: Place, ids: _Ids) -> tuple[Any, ...]:
+    return (
+        position,
+        one.id,
+        occurred_at(one.timestamp, place.stored),
+        ids.activities[answer.activity],
+        ids.activities[answer.parent] if answer.parent else None,
+        ids.people[one.actor] if one.actor else None,
+        answer.response,
+        answer.success,
+    )
+
+
+def occurred_at(timestamp: datetime.datetime | None, stored: datetime.datetime) -> datetime.datetime:
+    """When it happened, as far as the sender's clock can be believed."""
+    if timestamp is not None and stored - OLDEST <= timestamp <= stored + NEWEST:
+        return timestamp
+    return stored
+
+
+def _session_of_the_day(one: Read, occurred: datetime.datetime) -> uuid.UUID:
+    who = identities.key_of(one.actor) if one.actor else ""
+    day = occurred.astimezone(datetime.UTC).date()
+    return uuid.uuid5(_SESSIONS, f"{who} {one.target} {day}")
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _array(values: Iterable[float]) -> str:
+    """As PostgreSQL writes one: arrays of different lengths cannot be unnested."""
+    return "{" + ",".join(map(str, values)) + "}"

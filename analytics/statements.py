@@ -1,0 +1,616 @@
+"""What an xAPI statement must be, its canonical form, and what it says (docs/analytics.md, "Statements").
+
+The rules are those of xAPI 1.0.3, part 2, and of IEEE 9274.1.1 (xAPI 2.0), which allows a few properties more. No
+database, no clock.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import math
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from .playback import Kind
+
+MOST_STATEMENTS = 10_000
+ADL = "http://adlnet.gov/expapi/verbs"
+VIDEO = "https://w3id.org/xapi/video"
+VOIDED = f"{ADL}/voided"
+ANSWERED = f"{ADL}/answered"
+# Played, paused and seeked belong to the Video Profile alone; the others need its category or a video beside them.
+VIEWING: dict[str, Kind] = {
+    f"{VIDEO}/verbs/played": Kind.PLAYED,
+    f"{VIDEO}/verbs/paused": Kind.PAUSED,
+    f"{VIDEO}/verbs/seeked": Kind.SEEKED,
+    f"{ADL}/initialized": Kind.INITIALIZED,
+    f"{ADL}/interacted": Kind.INTERACTED,
+    f"{ADL}/completed": Kind.COMPLETED,
+    f"{ADL}/terminated": Kind.TERMINATED,
+}
+MOST_SEGMENTS = 1_000
+
+
+class Malformed(Exception):
+    """Why this cannot be a statement, and where."""
+
+
+# --- What came, taken apart -----------------------------------------------------------------------------
+class Person(NamedTuple):
+    """An actor, by the one name they have. `home_page` belongs to an account's name only."""
+
+    kind: Literal["mbox", "sha1", "openid", "account"]
+    identifier: str
+    home_page: str = ""
+    name: str = ""
+    is_group: bool = False
+
+
+class View(NamedTuple):
+    """Seconds in the media; `segments` flat: from, to, from, to…"""
+
+    activity: str
+    kind: Kind
+    at: float | None
+    to: float | None
+    segments: list[float] | None
+    session: uuid.UUID | None
+
+
+class Answer(NamedTuple):
+    """`parent`: the media's IRI, where the statement names it."""
+
+    activity: str
+    response: str
+    success: bool | None
+    parent: str | None
+
+
+class Read(NamedTuple):
+    """`actor` is None for a group without a name. `target`: what it is about, if that is an activity."""
+
+    id: uuid.UUID
+    digest: bytes
+    timestamp: datetime.datetime | None
+    verb: str
+    actor: Person | None
+    target: str | None
+    registration: uuid.UUID | None
+    activities: tuple[str, ...]
+    people: tuple[Person, ...]
+    voids: uuid.UUID | None
+    view: View | None
+    answer: Answer | None
+
+
+def read(body: bytes) -> tuple[list[dict[str, Any]], list[Read]]:
+    """The statements of a request, one object or an array, with an id each; and what they say, in the same order.
+
+    Raises Malformed.
+    """
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Malformed(f"This is not JSON: {error}.") from None
+    statements = told if isinstance(told, list) else [told]
+    if len(statements) > MOST_STATEMENTS:
+        raise Malformed(f"At most {MOST_STATEMENTS:,} statements at a time.")
+    reads = []
+    for number, statement in enumerate(statements, start=1):
+        try:
+            reads.append(_read(statement))
+        except (msgspec.ValidationError, ValueError, RecursionError) as error:
+            where = f"Statement {number}: " if isinstance(told, list) else ""
+            raise Malformed(where + _in_words(str(error))) from None
+    if len({one.id for one in reads}) < len(reads):
+        raise Malformed("Two of these statements have the same id.")
+    return statements, reads
+
+
+def _read(statement: dict[str, Any]) -> Read:
+    """Gives the statement an id if it has none."""
+    if not isinstance(statement, dict):
+        raise ValueError("A statement is an object.")
+    typed = _with_types(statement)
+    said = msgspec.convert(typed, Statement)
+    timestamp = None if said.timestamp is UNSET else _moment(said.timestamp, "timestamp")
+    if said.stored is not UNSET:
+        _moment(said.stored, "stored")
+    key = uuid.uuid4() if said.id is UNSET else uuid.UUID(said.id)
+    if said.id is UNSET:
+        statement["id"] = str(key)
+    target = said.object
+    return Read(
+        id=key,
+        digest=hashlib.blake2b(_canonical(typed, timestamp), digest_size=16).digest(),
+        timestamp=timestamp,
+        verb=said.verb.id,
+        actor=said.actor.person,
+        target=target.id if isinstance(target, Activity) else None,
+        registration=_registration(said),
+        activities=tuple(dict.fromkeys(_activities(said))),
+        people=tuple(dict.fromkeys(_people(said))),
+        voids=uuid.UUID(target.id) if said.verb.id == VOIDED and isinstance(target, StatementRef) else None,
+        view=_view(said),
+        answer=_answer(said),
+    )
+
+
+def _with_types(said: dict[str, Any]) -> dict[str, Any]:
+    """A copy in which actor and object say what they are, as they need not (part 2 §2.4.2, §2.4.4)."""
+    typed = dict(said)
+    for name, usual in (("actor", "Agent"), ("object", "Activity"), ("authority", "Agent")):
+        if isinstance(typed.get(name), dict):
+            typed[name] = {"objectType": usual} | typed[name]
+    if isinstance(typed.get("object"), dict) and typed["object"]["objectType"] == "SubStatement":
+        typed["object"] = _with_types(typed["object"])
+    context = typed.get("context")
+    if isinstance(context, dict) and isinstance(context.get("instructor"), dict):
+        typed["context"] = context | {"instructor": {"objectType": "Agent"} | context["instructor"]}
+    return typed
+
+
+def _moment(text: str, name: str) -> datetime.datetime:
+    """ISO 8601 with a date and a time. Without a zone it is UTC (part 2 §4.5)."""
+    if "T" in text.upper() and not text.endswith(("-00", "-0000", "-00:00")):
+        try:
+            found = datetime.datetime.fromisoformat(text.upper())
+            return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"Expected a moment such as 2026-11-23T09:00:00.000Z - at `$.{name}`")
+
+
+# --- The parts ------------------------------------------------------------------------------------------
+_WORDS = {
+    (IRI := r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x20<>\"{}|\\^`]+$"): "an IRI",
+    (MAILBOX := r"^mailto:[^@\s\x00]+@[^@\s\x00]+$"): "an address such as mailto:someone@example.edu",
+    (SHA1 := r"^[0-9A-Fa-f]{40}$"): "a SHA-1 of 40 hexadecimal digits",
+    (UUID := r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"): "a UUID",
+    (LANGUAGE := r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$"): "a language tag such as en-GB",
+    (VERSION := r"^(1|2)\.0(\.\d{1,4})?$"): "version 1.0.x or 2.0.x",
+    (WITHOUT_NUL := r"^[^\x00]*$"): "text without NUL characters",
+    (
+        DURATION := (
+            r"^P(?=\d|T)(\d+(\.\d+)?W|(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?D)?"
+            r"(T(?=\d)(\d+(\.\d+)?H)?(\d+(\.\d+)?M)?(\d+(\.\d+)?S)?)?)$"
+        )
+    ): "a duration such as PT1H30M",
+}
+Iri: TypeAlias = Annotated[str, Meta(pattern=IRI, max_length=2000)]
+Uuid: TypeAlias = Annotated[str, Meta(pattern=UUID)]
+Language: TypeAlias = Annotated[str, Meta(pattern=LANGUAGE)]
+Words: TypeAlias = dict[Language, str]
+Extensions: TypeAlias = dict[Iri, Any]
+Text: TypeAlias = str | UnsetType
+Sha1: TypeAlias = Annotated[str, Meta(pattern=SHA1)]
+
+
+def _in_words(error: str) -> str:
+    for pattern, words in _WORDS.items():
+        error = error.replace(f"`str` matching regex {pattern!r}", words)
+    return error.replace("`$.", "`").replace("- at `$`", "").strip()
+
+
+class Part(Struct, forbid_unknown_fields=True, rename="camel", frozen=True):
+    """Nothing but what the specification names, in exactly that spelling; null is no value (part 2 §2.2)."""
+
+
+class Account(Part, frozen=True):
+    home_page: Iri
+    name: Annotated[str, Meta(pattern=WITHOUT_NUL, max_length=300)]
+
+
+class _Named(Part, frozen=True):
+    """Inverse functional identifiers (part 2 §2.4.2.3)."""
+
+    name: Text = UNSET
+    mbox: Annotated[str, Meta(pattern=MAILBOX, max_length=320)] | UnsetType = UNSET
+    mbox_sha1sum: Sha1 | UnsetType = msgspec.field(default=UNSET, name="mbox_sha1sum")
+    openid: Iri | UnsetType = UNSET
+    account: Account | UnsetType = UNSET
+
+    @property
+    def names(self) -> int:
+        return sum(one is not UNSET for one in (self.mbox, self.mbox_sha1sum, self.openid, self.account))
+
+    def _person(self, *, is_group: bool) -> Person | None:
+        called = "" if self.name is UNSET else self.name.replace("\0", "").strip()[:255]
+        if self.account is not UNSET:
+            return Person("account", self.account.name, self.account.home_page, called, is_group)
+        if self.mbox is not UNSET:
+            return Person("mbox", self.mbox.removeprefix("mailto:"), "", called, is_group)
+        if self.mbox_sha1sum is not UNSET:
+            return Person("sha1", self.mbox_sha1sum.lower(), "", called, is_group)
+        if self.openid is not UNSET:
+            return Person("openid", self.openid, "", called, is_group)
+        return None
+
+
+class Agent(_Named, frozen=True, tag_field="objectType", tag="Agent"):
+    def __post_init__(self) -> None:
+        if self.names != 1:
+            raise ValueError("An agent has exactly one of mbox, mbox_sha1sum, openid and account")
+
+    @property
+    def person(self) -> Person | None:
+        return self._person(is_group=False)
+
+    @property
+    def people(self) -> Iterator[Person]:
+        if self.person:
+            yield self.person
+
+
+class Group(_Named, frozen=True, tag_field="objectType", tag="Group"):
+    member: list[Agent] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.names > 1:
+            raise ValueError("A group has at most one of mbox, mbox_sha1sum, openid and account")
+        if not self.names and self.member is UNSET:
+            raise ValueError("A group without an identifier lists its members")
+
+    @property
+    def person(self) -> Person | None:
+        return self._person(is_group=True)
+
+    @property
+    def people(self) -> Iterator[Person]:
+        if self.person:
+            yield self.person
+        for one in self.member or ():
+            yield from one.people
+
+
+class Verb(Part, frozen=True):
+    id: Iri
+    display: Words | UnsetType = UNSET
+
+
+class Component(Part, frozen=True):
+    id: Annotated[str, Meta(min_length=1)]
+    description: Words | UnsetType = UNSET
+
+
+INTERACTIONS: dict[str, tuple[str, ...]] = {
+    "true-false": (),
+    "choice": ("choices",),
+    "fill-in": (),
+    "long-fill-in": (),
+    "matching": ("source", "target"),
+    "performance": ("steps",),
+    "sequencing": ("choices",),
+    "likert": ("scale",),
+    "numeric": (),
+    "other": (),
+}
+COMPONENTS = ("choices", "scale", "source", "target", "steps")
+
+
+class Definition(Part, frozen=True):
+    name: Words | UnsetType = UNSET
+    description: Words | UnsetType = UNSET
+    type: Iri | UnsetType = UNSET
+    more_info: Iri | UnsetType = UNSET
+    extensions: Extensions | UnsetType = UNSET
+    interaction_type: Text = UNSET
+    correct_responses_pattern: list[str] | UnsetType = UNSET
+    choices: list[Component] | UnsetType = UNSET
+    scale: list[Component] | UnsetType = UNSET
+    source: list[Component] | UnsetType = UNSET
+    target: list[Component] | UnsetType = UNSET
+    steps: list[Component] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        lists = {name: getattr(self, name) for name in COMPONENTS if getattr(self, name) is not UNSET}
+        if self.interaction_type is UNSET:
+            if lists or self.correct_responses_pattern is not UNSET:
+                raise ValueError("An interaction says its interactionType")
+            return
+        if self.interaction_type not in INTERACTIONS:
+            raise ValueError(f"interactionType is one of {', '.join(INTERACTIONS)}")
+        for name, components in lists.items():
+            if name not in INTERACTIONS[self.interaction_type]:
+                raise ValueError(f"{self.interaction_type} has no {name}")
+            if len({one.id for one in components}) < len(components):
+                raise ValueError(f"Two of the {name} have the same id")
+
+
+class Activity(Part, frozen=True, tag_field="objectType", tag="Activity"):
+    id: Iri
+    definition: Definition | UnsetType = UNSET
+
+
+class StatementRef(Part, frozen=True, tag_field="objectType", tag="StatementRef"):
+    id: Uuid
+
+
+class Score(Part, frozen=True):
+    scaled: Annotated[float, Meta(ge=-1, le=1)] | UnsetType = UNSET
+    raw: float | UnsetType = UNSET
+    min: float | UnsetType = UNSET
+    max: float | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        told = [one for one in (self.min, self.raw, self.max) if one is not UNSET]
+        if told != sorted(told) or (self.min is not UNSET and self.min == self.max):
+            raise ValueError("min is less than max, and raw is between them")
+
+
+class Result(Part, frozen=True):
+    score: Score | UnsetType = UNSET
+    success: bool | UnsetType = UNSET
+    completion: bool | UnsetType = UNSET
+    response: Text = UNSET
+    duration: Annotated[str, Meta(pattern=DURATION)] | UnsetType = UNSET
+    extensions: Extensions | UnsetType = UNSET
+
+
+Some: TypeAlias = Activity | list[Activity] | UnsetType
+
+
+class ContextActivities(Part, frozen=True):
+    parent: Some = UNSET
+    grouping: Some = UNSET
+    category: Some = UNSET
+    other: Some = UNSET
+
+    @property
+    def all(self) -> Iterator[Activity]:
+        for some in (self.parent, self.grouping, self.category, self.other):
+            yield from listed(some)
+
+
+def listed(some: Some) -> Sequence[Activity]:
+    if some is UNSET:
+        return ()
+    return [some] if isinstance(some, Activity) else some
+
+
+class ContextAgent(Part, frozen=True, tag_field="objectType", tag="contextAgent"):
+    agent: Agent
+    relevant_types: list[Iri] | UnsetType = UNSET
+
+
+class ContextGroup(Part, frozen=True, tag_field="objectType", tag="contextGroup"):
+    group: Group
+    relevant_types: list[Iri] | UnsetType = UNSET
+
+
+class Context(Part, frozen=True):
+    registration: Uuid | UnsetType = UNSET
+    instructor: Agent | Group | UnsetType = UNSET
+    team: Group | UnsetType = UNSET
+    context_activities: ContextActivities | UnsetType = UNSET
+    context_agents: list[ContextAgent] | UnsetType = UNSET
+    context_groups: list[ContextGroup] | UnsetType = UNSET
+    revision: Text = UNSET
+    platform: Text = UNSET
+    language: Language | UnsetType = UNSET
+    statement: StatementRef | UnsetType = UNSET
+    extensions: Extensions | UnsetType = UNSET
+
+    @property
+    def people(self) -> Iterator[Person]:
+        for one in (self.instructor, self.team):
+            if one is not UNSET:
+                yield from one.people
+        for agent in self.context_agents or ():
+            yield from agent.agent.people
+        for group in self.context_groups or ():
+            yield from group.group.people
+
+
+class Attachment(Part, frozen=True):
+    usage_type: Iri
+    display: Words
+    content_type: str
+    length: Annotated[int, Meta(ge=0)]
+    sha2: str
+    description: Words | UnsetType = UNSET
+    file_url: Iri | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.file_url is UNSET:
+            raise ValueError("Files are not taken: give the attachment a fileUrl")
+
+
+class _Said(Part, frozen=True, kw_only=True):
+    actor: Agent | Group
+    verb: Verb
+    result: Result | UnsetType = UNSET
+    context: Context | UnsetType = UNSET
+    timestamp: Text = UNSET
+    attachments: list[Attachment] | UnsetType = UNSET
+
+    def _check(self, target: Struct) -> None:
+        if self.context is not UNSET and not isinstance(target, Activity):
+            for name in ("revision", "platform"):
+                if getattr(self.context, name) is not UNSET:
+                    raise ValueError(f"A context has a {name} only where the object is an activity")
+        if self.verb.id == VOIDED and not isinstance(target, StatementRef):
+            raise ValueError("What is voided is told by a StatementRef")
+
+
+class SubStatement(_Said, frozen=True, kw_only=True, tag_field="objectType", tag="SubStatement"):
+    object: Activity | Agent | Group | StatementRef
+
+    def __post_init__(self) -> None:
+        self._check(self.object)
+
+
+class Statement(_Said, frozen=True, kw_only=True):
+    object: Activity | Agent | Group | StatementRef | SubStatement
+    id: Uuid | UnsetType = UNSET
+    # What the server says itself is read and left out.
+    stored: Text = UNSET
+    authority: Agent | Group | UnsetType = UNSET
+    version: Annotated[str, Meta(pattern=VERSION)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        self._check(self.object)
+
+
+# --- What it says ---------------------------------------------------------------------------------------
+def _registration(said: Statement) -> uuid.UUID | None:
+    if said.context is UNSET or said.context.registration is UNSET:
+        return None
+    return uuid.UUID(said.context.registration)
+
+
+def _activities(said: Statement | SubStatement) -> Iterator[str]:
+    if isinstance(said.object, Activity):
+        yield said.object.id
+    elif isinstance(said.object, SubStatement):
+        yield from _activities(said.object)
+    if said.context is not UNSET and said.context.context_activities is not UNSET:
+        yield from (one.id for one in said.context.context_activities.all)
+
+
+def _people(said: Statement | SubStatement) -> Iterator[Person]:
+    yield from said.actor.people
+    if isinstance(said.object, (Agent, Group)):
+        yield from said.object.people
+    elif isinstance(said.object, SubStatement):
+        yield from _people(said.object)
+    if said.context is not UNSET:
+        yield from said.context.people
+
+
+def _view(said: Statement) -> View | None:
+    kind = VIEWING.get(said.verb.id)
+    if kind is None or not isinstance(said.object, Activity) or not _is_of_a_video(said):
+        return None
+    told = {} if said.result is UNSET else said.result.extensions or {}
+    around = {} if said.context is UNSET else said.context.extensions or {}
+    at, to = _number(told.get(f"{VIDEO}/extensions/time")), None
+    if kind == Kind.SEEKED:
+        at = _number(told.get(f"{VIDEO}/extensions/time-from"))
+        to = _number(told.get(f"{VIDEO}/extensions/time-to"))
+    return View(
+        activity=said.object.id,
+        kind=kind,
+        at=at,
+        to=to,
+        segments=_segments(told.get(f"{VIDEO}/extensions/played-segments")),
+        session=_session(around.get(f"{VIDEO}/extensions/session-id")),
+    )
+
+
+def _is_of_a_video(said: Statement) -> bool:
+    if said.verb.id.startswith(VIDEO):
+        return True
+    target = said.object
+    definition = target.definition if isinstance(target, Activity) else UNSET
+    if definition is not UNSET and definition.type == f"{VIDEO}/activity-type/video":
+        return True
+    if said.context is UNSET or said.context.context_activities is UNSET:
+        return False
+    return any(one.id == VIDEO for one in listed(said.context.context_activities.category))
+
+
+def _number(value: object) -> float | None:
+    """Some senders write numbers as text."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _segments(value: object) -> list[float] | None:
+    """`0[.]12.5[,]14[.]21`; a piece that is none is left out."""
+    found: list[float] = []
+    for piece in str(value).split("[,]", MOST_SEGMENTS)[:MOST_SEGMENTS] if isinstance(value, str) else ():
+        first, _, last = piece.partition("[.]")
+        low, high = _number(first), _number(last)
+        if low is not None and high is not None:
+            found += [low, high]
+    return found or None
+
+
+# A session-id that is no UUID becomes one, always the same.
+_SESSIONS = uuid.UUID("6b1e2cf0-3d57-4bb1-9d0c-8f3a3a6d8b64")
+
+
+def _session(value: object) -> uuid.UUID | None:
+    if not isinstance(value, str) or not value:
+        return None
+    return uuid.UUID(value) if re.match(UUID, value) else uuid.uuid5(_SESSIONS, value)
+
+
+def _answer(said: Statement) -> Answer | None:
+    if said.verb.id != ANSWERED or not isinstance(said.object, Activity) or said.result is UNSET:
+        return None
+    response = "" if said.result.response is UNSET else said.result.response.replace("\0", "")
+    success = None if said.result.success is UNSET else said.result.success
+    if not response and success is None:
+        return None
+    parents: Sequence[Activity] = ()
+    if said.context is not UNSET and said.context.context_activities is not UNSET:
+        parents = listed(said.context.context_activities.parent)
+    return Answer(said.object.id, response, success, parents[0].id if parents else None)
+
+
+# --- Canonical form -------------------------------------------------------------------------------------
+_ADDED = {"id", "stored", "authority", "version"}
+
+
+def _canonical(typed: Mapping[str, Any], timestamp: datetime.datetime | None) -> bytes:
+    """Equal for statements that mean the same (part 2 §2.3.1; docs/analytics.md, "Statements")."""
+    kept = _meaning(typed)
+    if timestamp is not None:
+        kept["timestamp"] = timestamp.isoformat()
+    return msgspec.json.encode(kept, order="sorted")
+
+
+def _meaning(said: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in said.items() if name not in _ADDED}
+    kept["actor"] = _sorted_members(said["actor"])
+    kept["verb"] = said["verb"]["id"]
+    kept["object"] = _object_meaning(said["object"])
+    if "context" in said:
+        kept["context"] = _context_meaning(said["context"])
+    if "attachments" in said:
+        kept["attachments"] = _sorted(said["attachments"])
+    return kept
+
+
+def _object_meaning(target: Mapping[str, Any]) -> Mapping[str, Any]:
+    meanings: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+        "Activity": lambda one: {"id": one["id"]},
+        "Group": _sorted_members,
+        "SubStatement": _meaning,
+    }
+    meaning = meanings.get(target["objectType"])
+    return meaning(target) if meaning else target
+
+
+def _context_meaning(context: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(context)
+    for name in ("instructor", "team"):
+        if name in kept:
+            kept[name] = _sorted_members(kept[name])
+    if "contextActivities" in kept:
+        kept["contextActivities"] = {
+            name: [one["id"] for one in (some if isinstance(some, list) else [some])]
+            for name, some in kept["contextActivities"].items()
+        }
+    return kept
+
+
+def _sorted_members(actor: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**actor, "member": _sorted(actor["member"])} if "member" in actor else actor
+
+
+def _sorted(things: Iterable[Any]) -> list[Any]:
+    return sorted(things, key=lambda one: msgspec.json.encode(one, order="sorted"))
