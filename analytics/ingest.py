@@ -79,8 +79,8 @@ def _resolve(reads: Sequence[Read]) -> _Ids:
     people = {person for one in reads for person in one.people}
     nobody = {person for person in people if _is_nobody(person)}
     return _Ids(
-        verbs=_verbs({one.verb for one in reads}),
-        activities=_activities({iri for one in reads for iri in (*one.activities, *_parents(one))}),
+        verbs=VERBS({one.verb for one in reads}),
+        activities=ACTIVITIES({iri for one in reads for iri in (*one.activities, *_parents(one))}),
         people={**identities.known(people - nobody), **dict.fromkeys(nobody)},
     )
 
@@ -95,7 +95,7 @@ def _parents(one: Read) -> Iterable[str]:
 
 
 class _Remembered:
-    """The ids of a table of IRIs, which never change; each process keeps those it has seen."""
+    """The ids of a table of IRIs, which never change: each process keeps those it has seen."""
 
     def __init__(self, table: str) -> None:
         self.table = table
@@ -133,8 +133,8 @@ class _Remembered:
         self.ids |= read
 
 
-_verbs = _Remembered(Verb._meta.db_table)
-_activities = _Remembered(Activity._meta.db_table)
+VERBS = _Remembered(Verb._meta.db_table)
+ACTIVITIES = _Remembered(Activity._meta.db_table)
 
 
 # --- Statements -----------------------------------------------------------------------------------------

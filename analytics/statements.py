@@ -119,9 +119,9 @@ def _read(statement: dict[str, Any]) -> Read:
         raise ValueError("A statement is an object.")
     typed = _with_types(statement)
     said = msgspec.convert(typed, Statement)
-    timestamp = None if said.timestamp is UNSET else _moment(said.timestamp, "timestamp")
+    timestamp = None if said.timestamp is UNSET else moment(said.timestamp, "timestamp")
     if said.stored is not UNSET:
-        _moment(said.stored, "stored")
+        moment(said.stored, "stored")
     key = uuid.uuid4() if said.id is UNSET else uuid.UUID(said.id)
     if said.id is UNSET:
         statement["id"] = str(key)
@@ -151,13 +151,15 @@ def _with_types(said: dict[str, Any]) -> dict[str, Any]:
     if isinstance(typed.get("object"), dict) and typed["object"]["objectType"] == "SubStatement":
         typed["object"] = _with_types(typed["object"])
     context = typed.get("context")
-    if isinstance(context, dict) and isinstance(context.get("instructor"), dict):
-        typed["context"] = context | {"instructor": {"objectType": "Agent"} | context["instructor"]}
+    if isinstance(context, dict):
+        people = {name: context[name] for name in ("instructor", "team") if isinstance(context.get(name), dict)}
+        named = {name: {"objectType": "Agent"} | person for name, person in people.items()}
+        typed["context"] = context | named
     return typed
 
 
-def _moment(text: str, name: str) -> datetime.datetime:
-    """ISO 8601 with a date and a time. Without a zone it is UTC (part 2 §4.5)."""
+def moment(text: str, name: str) -> datetime.datetime:
+    """ISO 8601 with a date and a time. Without a zone it is UTC (part 2 §4.5). Raises ValueError."""
     if "T" in text.upper() and not text.endswith(("-00", "-0000", "-00:00")):
         try:
             found = datetime.datetime.fromisoformat(text.upper())
@@ -267,6 +269,16 @@ class Group(_Named, frozen=True, tag_field="objectType", tag="Group"):
             yield self.person
         for one in self.member or ():
             yield from one.people
+
+
+def person_of(told: object) -> Person:
+    """An agent or an identified group. Raises ValueError."""
+    if not isinstance(told, dict):
+        raise ValueError("Expected an agent")
+    person = msgspec.convert({"objectType": "Agent"} | told, Agent | Group).person
+    if person is None:
+        raise ValueError("A group without an identifier is nobody in particular")
+    return person
 
 
 class Verb(Part, frozen=True):

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import files, tab, watch
+from .views import caliper, files, tab, watch, xapi
 
 urlpatterns = [
     path("analytics/", tab.analytics, name="analytics"),
     path("analytics/<slug:table>.csv", files.table_file, name="analytics_file"),
+    path("xAPI/statements", xapi.statements, name="xapi_statements"),
+    path("xAPI/about", xapi.about, name="xapi_about"),
+    path("caliper/events", caliper.events, name="caliper_events"),
     path("watch/<uuid:key>/", watch.watch, name="watch"),
     path("watch/<uuid:key>/video", watch.video, name="watch_video"),
     path("watch/<uuid:key>/captions", watch.captions, name="watch_captions"),

@@ -72,6 +72,15 @@ def no_secret_is_logged() -> Iterator[None]:
     assert not planted.found_in("\n".join(logged.lines)), "A secret was logged in this run."
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Ids that this process has seen are those of another test's database."""
+    from analytics import ingest  # noqa: PLC0415 - models need the settings first
+
+    ingest.VERBS.ids.clear()
+    ingest.ACTIVITIES.ids.clear()
+
+
 # --- The cast ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def person(db: None, django_user_model: type[User]) -> Callable[..., User]:

@@ -260,9 +260,7 @@ class Migration(migrations.Migration):
                 (
                     "may_read",
                     models.BooleanField(
-                        default=False,
-                        help_text="May also ask for statements, those of other sources included.",
-                        verbose_name="may read",
+                        default=False, help_text="May also ask for statements, those of other sources included."
                     ),
                 ),
                 (

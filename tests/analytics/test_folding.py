@@ -223,12 +223,12 @@ def test_who_was_erased_leaves_nothing_when_figures_are_read_anew(lecture, stude
 
 
 # --- Order, repetition, batching --------------------------------------------------------------------------
-def oracle(events: list[dict[str, Any]], length: int) -> dict[int, tuple[int, int, set[int]]]:
+def oracle(events: list[dict[str, Any]], length: int) -> dict[int | None, tuple[int, int, set[int]]]:
     """Views, seconds and the seconds seen, by learner: second by second, from the words of docs/analytics.md."""
     sessions = defaultdict(list)
     for event in events:
         sessions[event["identity_id"], event["session_id"]].append(event)
-    found: dict[int, tuple[int, int, set[int]]] = {}
+    found: dict[int | None, tuple[int, int, set[int]]] = {}
     for (identity, _), told_ in sessions.items():
         learner = Identity.objects.get(pk=identity).learner_id
         told_.sort(key=lambda one: (one["occurred"], one["statement_id"]))
@@ -254,7 +254,7 @@ def oracle(events: list[dict[str, Any]], length: int) -> dict[int, tuple[int, in
     return found
 
 
-def measured(of: Media) -> dict[int, tuple[int, int, set[int]]]:
+def measured(of: Media) -> dict[int | None, tuple[int, int, set[int]]]:
     found = {}
     for (learner,), (views, _, seconds, ranges) in sums(of=of).items():
         seen = {n for low, high in folding._stretches(ranges) for n in range(low, high)}

@@ -163,8 +163,8 @@ def video(watcher, section):
         answer.body = b"".join(answer.streaming_content) if answer.streaming else answer.content
         return answer
 
-    get.content = content
-    get.media = media
+    get.content = content  # type: ignore[attr-defined]
+    get.media = media  # type: ignore[attr-defined]
     return get
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from analytics.models import EventSource
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
@@ -105,6 +106,10 @@ TABLE: dict[str, Row] = {
     "watch_captions": row((SIGN_IN, 404, 404, 404, 404), "media"),
     "watch_statements": row((SIGN_IN, 405, 405, 405, 405), "media"),
     "answer_poll": row((SIGN_IN, 405, 405, 405, 405), "media", "poll"),
+    # An event source signs in with its own key: tests/analytics/test_xapi.py.
+    "xapi_statements": row((401, 401, 401, 401, 401)),
+    "xapi_about": row(OPEN),
+    "caliper_events": row((405, 405, 405, 405, 405)),
     "home": row(SIGNED_IN),
     "sign_in": row((200, 302, 302, 302, 302)),
     "sign_out": row((405, 405, 405, 405, 405)),
@@ -172,6 +177,13 @@ TABLE: dict[str, Row] = {
     **kept_urls("section"),
     **kept_urls("schedulerscope"),
     **kept_urls("media", app="analytics", row_of="media_row"),
+    "admin:analytics_eventsource_changelist": row(ADMIN_SITE),
+    "admin:analytics_eventsource_add": row(ADMIN_SITE),
+    "admin:analytics_eventsource_change": row(ADMIN_SITE, "eventsource"),
+    "admin:analytics_eventsource_delete": row((SIGN_IN, 403, 403, 403, 403), "eventsource"),
+    "admin:analytics_eventsource_history": row(ADMIN_SITE, "eventsource"),
+    "admin:analytics_eventsource_renew": row(ADMIN_SITE, "eventsource"),
+    "admin:analytics_eventsource_revoke": row(ADMIN_SITE, "eventsource"),
     "admin:accounts_user_changelist": row(ADMIN_SITE),
     "admin:accounts_user_add": row(ADMIN_SITE),
     "admin:accounts_user_change": row(ADMIN_SITE, "user"),
@@ -240,6 +252,7 @@ def arguments(scheduler, person) -> dict[str, object]:
         "section": section.pk,
         "schedule": schedule.pk,
         "capture": schedule.captures.earliest("pk").pk,
+        "eventsource": EventSource.of_the_player().pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
         "bulk": BulkChange.objects.create(key=uuid.uuid4(), action="Restored").pk,

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 
 from accounts.in_use import SaysWhatRestsOnIt, Use
 
-from . import folding
-from .forms.media import MediaForm, PollForm, PollFormSet
-from .models import Media, Poll, PollAnswer, ViewSession
+from .. import folding
+from ..forms.media import MediaForm, PollForm, PollFormSet
+from ..models import Media, Poll, PollAnswer, ViewSession
 
 FILES = ("video", "captions")
 

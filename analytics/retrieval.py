@@ -1,0 +1,274 @@
+"""Statements given back: one by its id, or those that meet some conditions (docs/analytics.md, "Statements")."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from . import identities
+from .models import Activity, EventSource, Identity, Statement, StatementBatch, StatementVoid, Verb
+from .statements import VOIDED, Malformed, moment, person_of
+
+USUAL, MOST = 100, 500
+FILTERS = ("agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until")
+OTHERS = ("limit", "ascending", "cursor")
+WITH_AN_ID = ("statementId", "voidedStatementId", "attachments", "format")
+FORMATS = ("exact", "ids", "canonical")
+
+
+class NotThere(Exception):
+    """No statement has this id, or it is not to be seen."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How statements are given: `language` is what `canonical` chooses by, best first."""
+
+    format: str = "exact"
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """`more`: the rest of the query for the next page; empty at the end."""
+
+    statements: list[dict[str, Any]]
+    more: str
+
+
+# --- One ------------------------------------------------------------------------------------------------
+def asks_for_one(given: Mapping[str, str]) -> bool:
+    """Raises Malformed for parameters that are none, or do not go together (part 3 §2.1.3)."""
+    unknown = set(given) - {*FILTERS, *OTHERS, *WITH_AN_ID}
+    if unknown:
+        raise Malformed(f"There is no parameter {', '.join(sorted(unknown))}.")
+    if any("\0" in value for value in given.values()):
+        raise Malformed("There is a NUL character in a parameter.")
+    if given.get("format", "exact") not in FORMATS:
+        raise Malformed(f"format is one of {', '.join(FORMATS)}.")
+    if given.get("attachments", "false") not in ("true", "false"):
+        raise Malformed("attachments is true or false.")
+    wanted = [name for name in ("statementId", "voidedStatementId") if name in given]
+    if wanted and set(given) - {wanted[0], "attachments", "format"}:
+        raise Malformed(f"Beside {wanted[0]} only attachments and format can be given.")
+    return bool(wanted)
+
+
+def one(given: Mapping[str, str], shape: Shape) -> tuple[dict[str, Any], datetime.datetime]:
+    """The statement, and when it was stored. Raises Malformed and NotThere."""
+    voided = "voidedStatementId" in given
+    key = _uuid(given["voidedStatementId" if voided else "statementId"], "The id of a statement")
+    rows = list(_kept(voided=voided).filter(pk=key))
+    found = _complete(rows, shape)
+    if not found:
+        raise NotThere
+    return found[0], rows[0].stored
+
+
+# --- Several --------------------------------------------------------------------------------------------
+def some(given: Mapping[str, str], shape: Shape) -> Page:
+    """Those that are not voided, newest first. Raises Malformed."""
+    ascending = _yes(given, "ascending")
+    limit = _limit(given.get("limit", "0"))
+    rows = _filtered(_kept(voided=False), given)
+    if "cursor" in given:
+        batch, position = _cursor(given["cursor"])
+        way = "gt" if ascending else "lt"
+        later = Q(**{f"batch_id__{way}": batch}) | Q(batch_id=batch, **{f"position__{way}": position})
+        rows = rows.filter(later)
+    order = ("batch_id", "position") if ascending else ("-batch_id", "-position")
+    page = list(rows.order_by(*order)[: limit + 1])
+    more = ""
+    if len(page) > limit:
+        page.pop()
+        more = urlencode({**given, "cursor": _cursor_of(page[-1])})
+    return Page(_complete(page, shape), more)
+
+
+def _kept(*, voided: bool) -> QuerySet[Statement]:
+    """A voiding statement cannot be voided (part 2 §2.3.2). Of an erased one nothing is left but its id."""
+    voiding = Verb.objects.filter(iri=VOIDED).values_list("pk", flat=True).first() or 0
+    is_voided = Q(Exists(StatementVoid.objects.filter(target=OuterRef("pk")))) & ~Q(verb_id=voiding)
+    return Statement.objects.exclude(digest=b"").filter(is_voided if voided else ~is_voided)
+
+
+def _filtered(rows: QuerySet[Statement], given: Mapping[str, str]) -> QuerySet[Statement]:
+    if "verb" in given:
+        rows = rows.filter(verb_id=_key(Verb.objects.filter(iri=given["verb"])))
+    if "activity" in given:
+        activity = _key(Activity.objects.filter(iri=given["activity"]))
+        related = _yes(given, "related_activities")
+        rows = rows.filter(activities__contains=[activity]) if related else rows.filter(object_id=activity)
+    if "agent" in given:
+        agent = _agent(given["agent"])
+        related = _yes(given, "related_agents")
+        # As actor or as object: an object that is a person is among `agents`, and no activity is the object.
+        direct = Q(actor_id=agent) | Q(object_id=None, agents__contains=[agent])
+        rows = rows.filter(agents__contains=[agent]) if related else rows.filter(direct)
+    if "registration" in given:
+        rows = rows.filter(registration=_uuid(given["registration"], "A registration"))
+    if "since" in given:
+        rows = rows.filter(stored__gt=_moment(given, "since"))
+    if "until" in given:
+        rows = rows.filter(stored__lte=_moment(given, "until"))
+    return rows
+
+
+def _key(rows: QuerySet[Any]) -> int:
+    """0 is nobody's and nothing's."""
+    found: int | None = rows.values_list("pk", flat=True).first()
+    return found or 0
+
+
+def _agent(text: str) -> int:
+    try:
+        person = person_of(msgspec.json.decode(text))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Malformed(f"agent: {error}.") from None
+    return _key(Identity.objects.filter(key=identities.key_of(person)))
+
+
+def _yes(given: Mapping[str, str], name: str) -> bool:
+    if given.get(name, "false") not in ("true", "false"):
+        raise Malformed(f"{name} is true or false.")
+    return given.get(name) == "true"
+
+
+def _uuid(text: str, what: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Malformed(f"{what} is a UUID.") from None
+
+
+def _moment(given: Mapping[str, str], name: str) -> datetime.datetime:
+    try:
+        return moment(given[name].replace(" ", "+"), name)
+    except ValueError as error:
+        raise Malformed(f"{error}.") from None
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Malformed("limit is a number; 0 stands for the most there can be.")
+    return USUAL if text == "0" else min(int(text), MOST)
+
+
+def _cursor_of(row: Statement) -> str:
+    return base64.urlsafe_b64encode(f"{row.batch_id}.{row.position}".encode()).decode()
+
+
+def _cursor(text: str) -> tuple[int, int]:
+    try:
+        batch, _, position = base64.urlsafe_b64decode(text.encode()).decode().partition(".")
+        return int(batch), int(position)
+    except (binascii.Error, ValueError):
+        raise Malformed("This is no link to a next page.") from None
+
+
+def consistent_through() -> datetime.datetime:
+    """Until when every statement stored can be found: what is being stored began after it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(min(xact_start), clock_timestamp()) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+        )
+        found: datetime.datetime = cursor.fetchone()[0]
+    return found
+
+
+# --- As they are given ----------------------------------------------------------------------------------
+def _complete(rows: Sequence[Statement], shape: Shape) -> list[dict[str, Any]]:
+    """With what the server says of them. Those whose month was dropped are left out."""
+    wanted = StatementBatch.objects.filter(id__in={row.batch_id for row in rows})
+    batches = {batch.id: batch for batch in wanted}
+    bodies = {key: msgspec.json.decode(zlib.decompress(bytes(batch.body))) for key, batch in batches.items()}
+    sources = EventSource.objects.in_bulk({batch.source_id for batch in batches.values()})
+    found = []
+    for row in rows:
+        told = bodies[row.batch_id][row.position] if row.batch_id in bodies else None
+        if told is not None:
+            batch = batches[row.batch_id]
+            source = sources.get(batch.source_id)
+            found.append(_shaped(told | _added(row, batch, told, source), shape))
+    return found
+
+
+def _added(
+    row: Statement, batch: StatementBatch, told: Mapping[str, Any], source: EventSource | None
+) -> dict[str, Any]:
+    stored = row.stored.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    name = source.key if source else "unknown"
+    return {
+        "timestamp": told.get("timestamp", stored),
+        "stored": stored,
+        "authority": {"objectType": "Agent", "account": {"homePage": settings.SITE_URL, "name": name}},
+        "version": told.get("version", "2.0.0" if batch.version.startswith("2") else "1.0.0"),
+    }
+
+
+def _shaped(statement: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    context = statement.get("context")
+    if context and "contextActivities" in context:
+        lists = {
+            name: some if isinstance(some, list) else [some] for name, some in context["contextActivities"].items()
+        }
+        statement = statement | {"context": context | {"contextActivities": lists}}
+    if shape.format == "exact":
+        return statement
+    shaped = _bare(statement) if shape.format == "ids" else _in_one_language(statement, shape.languages)
+    kept: dict[str, Any] = shaped
+    return kept
+
+
+_NAMES = ("mbox", "mbox_sha1sum", "openid", "account")
+_OPAQUE = ("extensions", "result", "attachments")
+
+
+def _bare(value: Any) -> Any:
+    """Only what says which verb, activity and person is meant."""
+    if isinstance(value, list):
+        return [_bare(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: one if name in _OPAQUE else _bare(one) for name, one in value.items()}
+    for name in ("display", "definition"):
+        kept.pop(name, None)
+    if any(name in kept for name in _NAMES):
+        kept = {name: one for name, one in kept.items() if name in (*_NAMES, "objectType")}
+    elif "member" in kept:
+        kept.pop("name", None)
+    return kept
+
+
+def _in_one_language(value: Any, languages: Sequence[str]) -> Any:
+    if isinstance(value, list):
+        return [_in_one_language(one, languages) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _best(one, languages)
+        if name in ("display", "description", "name") and isinstance(one, dict)
+        else (one if name in _OPAQUE else _in_one_language(one, languages))
+        for name, one in value.items()
+    }
+
+
+def _best(words: Mapping[str, str], languages: Sequence[str]) -> dict[str, str]:
+    for language in languages:
+        for tag, text in words.items():
+            if tag.lower() == language.lower() or tag.lower().startswith(f"{language.lower()}-"):
+                return {tag: text}
+    return dict([next(iter(words.items()))]) if words else {}
