@@ -11,7 +11,7 @@ from pathlib import Path
 
 import django
 
-NAMES = ("connect", "directory", "schedules")
+NAMES = ("connect", "directory", "schedules", "analytics")
 RESULTS = Path(__file__).parent / "results"
 
 

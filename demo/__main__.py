@@ -1,4 +1,4 @@
-"""`python -m demo up`, and `python -m demo exec [--throwaway] -- COMMAND…` (see `./run`)."""
+"""`python -m demo up`, and `python -m demo exec [--throwaway | --bench] -- COMMAND…` (see `./run`)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,24 @@ def main(arguments: list[str]) -> int:
         return up()
     if len(arguments) >= 3 and arguments[0] == "exec" and "--" in arguments:
         divider = arguments.index("--")
-        return execute(arguments[divider + 1 :], throwaway="--throwaway" in arguments[:divider])
+        options = arguments[:divider]
+        throwaway = "--throwaway" in options or "--bench" in options
+        return execute(arguments[divider + 1 :], throwaway=throwaway, durable="--throwaway" not in options)
     say(__doc__ or "")
     return 2
 
 
-def execute(command: list[str], *, throwaway: bool) -> int:
-    """Runs the command with DATABASE_URL and REDIS_URL set; returns its exit status."""
+def execute(command: list[str], *, throwaway: bool, durable: bool) -> int:
+    """Runs the command with DATABASE_URL and REDIS_URL set; returns its exit status.
+
+    `throwaway`: servers of its own, gone afterwards. `durable`: the database waits for its disk, as real ones do.
+    """
     data = environment.data_folder()
     data.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="test-", dir=data)) if throwaway else data
     stop_on_signals()
     try:
-        with servers.running(folder, throwaway=throwaway) as variables:
+        with servers.running(folder, throwaway=not durable) as variables:
             settings = environment.for_tests() if throwaway else environment.for_manage(data)
             return _run(command, settings | variables)
     except Stopped:

@@ -17,7 +17,7 @@ def test_the_small_version_runs_and_keeps_nothing(name):
     results = ROOT / "bench" / "results" / f"{name}.json"
     before = results.read_bytes()
 
-    command = ["-m", "demo", "exec", "--throwaway", "--", sys.executable, "-m", "bench", name, "--quick"]
+    command = ["-m", "demo", "exec", "--bench", "--", sys.executable, "-m", "bench", name, "--quick"]
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,

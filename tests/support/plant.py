@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -57,7 +58,7 @@ class Plant:
         self.postgres.stop()
         self._log.close()
 
-    def _python(self, *arguments: str) -> None:
+    def _python(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
@@ -67,6 +68,12 @@ class Plant:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def made_media(self, iri: str) -> dict[str, str]:
+        """The key and the secret of a source for events of it."""
+        found: dict[str, str] = json.loads(self._python("-m", "tests.support.plant_media", iri))
+        return found
 
     def worker(self, number: int = 1) -> subprocess.Popen[bytes]:
         """Its number stands in the User-Agent of its requests."""
@@ -81,6 +88,25 @@ class Plant:
         )
         self.children.append(child)
         return child
+
+    def web(self, port: int) -> subprocess.Popen[bytes]:
+        """Answers soon after; who asks has to ask again."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "echo_lms.wsgi", "-c", "echo_lms/gunicorn.py"],
+            cwd=ROOT,
+            env=self.environment | {"BIND": f"127.0.0.1:{port}", "SITE_URL": f"http://127.0.0.1:{port}"},
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.children.append(child)
+        return child
+
+    def crash_postgres(self) -> None:
+        """As if the power had gone; it recovers when it is started again."""
+        assert self.postgres.process is not None
+        os.killpg(self.postgres.process.pid, signal.SIGKILL)
+        self.postgres.process.wait()
 
     def workers(self, count: int) -> None:
         """So many, all of them ready."""
@@ -108,12 +134,12 @@ class Plant:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
-    def ring(self, times: int = 1) -> None:
+    def ring(self, times: int = 1, task: str = "directory.tasks.keep_fresh") -> None:
         """What beat does every twenty seconds, or several beats at once. Redis may be away."""
         try:
             with self._celery() as bell:
                 for _ in range(times):
-                    bell.send_task("directory.tasks.keep_fresh", expires=5, retry=False)
+                    bell.send_task(task, expires=5, retry=False)
         except (OperationalError, redis.RedisError):
             return
 
@@ -122,14 +148,16 @@ class Plant:
             answer = connection.execute(sql.encode())
             return answer.fetchall() if answer.description else []
 
-    def until(self, condition: Callable[[], object], *, rings: int = 1) -> None:
+    def until(
+        self, condition: Callable[[], object], *, rings: int = 1, task: str = "directory.tasks.keep_fresh"
+    ) -> None:
         """Waits for something to become true, ringing so many times every second meanwhile."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         next_ring = 0.0
         while not condition():
             assert time.monotonic() < deadline, "it did not happen: " + self._tail()
             if time.monotonic() >= next_ring:
-                self.ring(rings)
+                self.ring(rings, task)
                 next_ring = time.monotonic() + 1
             time.sleep(0.05)
 
