@@ -1,4 +1,4 @@
-"""`python -m demo up`, and `python -m demo exec [--throwaway | --bench] -- COMMAND…` (see `./run`)."""
+"""`python -m demo up [--empty]`, and `python -m demo exec [--throwaway | --bench] -- COMMAND…` (see `./run`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from demo.up import up
 
 
 def main(arguments: list[str]) -> int:
-    if arguments == ["up"]:
-        return up()
+    if arguments in (["up"], ["up", "--empty"]):
+        return up(empty="--empty" in arguments)
     if len(arguments) >= 3 and arguments[0] == "exec" and "--" in arguments:
         divider = arguments.index("--")
         options = arguments[:divider]

@@ -32,15 +32,16 @@ class DemoError(Exception):
     """The demo cannot start; the text says why and what to do."""
 
 
-def up() -> int:
-    data = environment.data_folder()
+def up(*, empty: bool = False) -> int:
+    """`empty`: from a folder of its own, with no Canvas connected and no example term."""
+    data = environment.data_folder() / "empty" if empty else environment.data_folder()
     tree = Tree()
     stop_on_signals()
     try:
         with _only_one(data):
             ports = environment.Ports.from_environment()
             _check_free(ports)
-            _start(tree, data, ports)
+            _start(tree, data, ports, empty=empty)
             while True:
                 tree.look_after()
                 time.sleep(0.5)
@@ -81,7 +82,7 @@ def _check_free(ports: environment.Ports) -> None:
                 ) from error
 
 
-def _start(tree: Tree, data: Path, ports: environment.Ports) -> None:
+def _start(tree: Tree, data: Path, ports: environment.Ports, *, empty: bool) -> None:
     variables = environment.for_demo(data, ports)
     logs = data / "logs"
     fresh_logs(logs)
@@ -100,9 +101,10 @@ def _start(tree: Tree, data: Path, ports: environment.Ports) -> None:
         extra = {"BIND": f"127.0.0.1:{ports.web}"} if name == "web" else {}
         tree.add(command_part(name, command, variables | extra, logs))
     _wait_until_ready(tree, ports, logs)
-    say("Looking after the example term (the first time this takes half a minute)…")
-    _step(logs, variables, "-m", "demo.term")
-    say(_welcome(ports, logs))
+    if not empty:
+        say("Looking after the example term (the first time this takes half a minute)…")
+        _step(logs, variables, "-m", "demo.term")
+    say(_welcome(ports, logs, CONNECT_FIRST if empty else TRY_FIRST))
 
 
 def _commands(data: Path, ports: environment.Ports) -> dict[str, list[str]]:
@@ -152,7 +154,76 @@ def _missing(ports: environment.Ports) -> list[str]:
         return ["web"]
 
 
-def _welcome(ports: environment.Ports, logs: Path) -> str:
+TRY_FIRST = """
+Try first: sign in to echo_lms as instructor and open "Analytics": half a term of lectures was watched.
+As student, play the lecture that can be watched, and see the instructor's figures change. As scheduler,
+"Link and schedule". As admin, see the connected Canvas under "LMS API configurations"; to connect one
+yourself, start with ./run demo --empty.
+"""
+CONNECT_FIRST if empty else TRY_FIRST))
+
+
+def _commands(data: Path, ports: environment.Ports) -> dict[str, list[str]]:
+    celery = [sys.executable, "-m", "celery", "-A", "echo_lms"]
+    return {
+        "sandbox": [
+            *(sys.executable, "-m", "sandbox", "--port", str(ports.sandbox)),
+            *("--state", str(data / "sandbox.json")),
+        ],
+        "web": [sys.executable, "-m", "gunicorn", "echo_lms.wsgi", "-c", "echo_lms/gunicorn.py"],
+        "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"],
+        "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile="],
+    }
+
+
+def _step(logs: Path, variables: dict[str, str], *arguments: str) -> None:
+    with open(logs / "setup.log", "a") as log:
+        done = subprocess.run([sys.executable, *arguments], env=variables, stdout=log, stderr=log, check=False)
+    if done.returncode != 0:
+        tail = "\n".join((logs / "setup.log").read_text().splitlines()[-12:])
+        raise DemoError(f"A preparing step failed:\n{tail}")
+
+
+def _wait_until_ready(tree: Tree, ports: environment.Ports, logs: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    missing = ["web"]
+    while missing:
+        if time.monotonic() > deadline:
+            raise DemoError(f"Not ready after {READY_SECONDS} s: {', '.join(missing)}. See {logs}.")
+        tree.look_after()
+        time.sleep(0.25)
+        missing = _missing(ports)
+
+
+def _missing(ports: environment.Ports) -> list[str]:
+    try:
+        urllib.request.urlopen(f"{ports.sandbox_url}/", timeout=5).close()  # noqa: S310 - our own address
+    except OSError:
+        return ["sandbox"]
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports.web}/readyz", timeout=5):
+            return []
+    except urllib.error.HTTPError as error:
+        with error:
+            return list(json.load(error)["missing"]) if error.code == 503 else ["web"]
+    except OSError:
+        return ["web"]
+
+
+TRY_FIRST = """
+Try first: sign in to echo_lms as instructor and open "Analytics": half a term of lectures was watched. As student, open
+the lecture that can really be watched, play it, and see the instructor's figures change. As scheduler,
+"Link and schedule". As admin, the connected Canvas under "LMS API configurations"; to connect one yourself,
+start with ./run demo --empty.
+"""
+CONNECT_FIRST = """
+Try first: sign in to echo_lms as admin, open "LMS API configurations", choose "Add configuration"
+and follow the page. The developer key comes from {sandbox}/developer_keys;
+the instructor to test with is instructor@demo.example.
+"""
+
+
+def _welcome(ports: environment.Ports, logs: Path, first: str) -> str:
     accounts = ", ".join(email for email, _, _ in people.PEOPLE)
     return f"""
 echo_lms is ready:  {ports.site_url}
@@ -160,9 +231,5 @@ echo_lms is ready:  {ports.site_url}
   password:         {people.PASSWORD}
 sandbox Canvas:     {ports.sandbox_url}
   account:          canvas-admin@demo.example, password canvas
-
-Try first: sign in to echo_lms as admin, open "LMS API configurations", choose "Add configuration"
-and follow the page. The developer key comes from {ports.sandbox_url}/developer_keys;
-the instructor to test with is instructor@demo.example.
-
+{first.format(sandbox=ports.sandbox_url)}
 Logs: {logs}   ·   Stop with Ctrl-C"""
