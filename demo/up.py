@@ -160,62 +160,6 @@ As student, play the lecture that can be watched, and see the instructor's figur
 "Link and schedule". As admin, see the connected Canvas under "LMS API configurations"; to connect one
 yourself, start with ./run demo --empty.
 """
-CONNECT_FIRST if empty else TRY_FIRST))
-
-
-def _commands(data: Path, ports: environment.Ports) -> dict[str, list[str]]:
-    celery = [sys.executable, "-m", "celery", "-A", "echo_lms"]
-    return {
-        "sandbox": [
-            *(sys.executable, "-m", "sandbox", "--port", str(ports.sandbox)),
-            *("--state", str(data / "sandbox.json")),
-        ],
-        "web": [sys.executable, "-m", "gunicorn", "echo_lms.wsgi", "-c", "echo_lms/gunicorn.py"],
-        "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"],
-        "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile="],
-    }
-
-
-def _step(logs: Path, variables: dict[str, str], *arguments: str) -> None:
-    with open(logs / "setup.log", "a") as log:
-        done = subprocess.run([sys.executable, *arguments], env=variables, stdout=log, stderr=log, check=False)
-    if done.returncode != 0:
-        tail = "\n".join((logs / "setup.log").read_text().splitlines()[-12:])
-        raise DemoError(f"A preparing step failed:\n{tail}")
-
-
-def _wait_until_ready(tree: Tree, ports: environment.Ports, logs: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    missing = ["web"]
-    while missing:
-        if time.monotonic() > deadline:
-            raise DemoError(f"Not ready after {READY_SECONDS} s: {', '.join(missing)}. See {logs}.")
-        tree.look_after()
-        time.sleep(0.25)
-        missing = _missing(ports)
-
-
-def _missing(ports: environment.Ports) -> list[str]:
-    try:
-        urllib.request.urlopen(f"{ports.sandbox_url}/", timeout=5).close()  # noqa: S310 - our own address
-    except OSError:
-        return ["sandbox"]
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{ports.web}/readyz", timeout=5):
-            return []
-    except urllib.error.HTTPError as error:
-        with error:
-            return list(json.load(error)["missing"]) if error.code == 503 else ["web"]
-    except OSError:
-        return ["web"]
-
-
-TRY_FIRST = """
-Try first: sign in to echo_lms as instructor and open "Analytics": half a term of lectures was watched. As student, open
-the lecture that can really be watched, play it, and see the instructor's figures change. As scheduler,
-"Link and schedule". As admin, the connected Canvas under "LMS API configurations"; to connect one yourself,
-start with ./run demo --empty.
-"""
 CONNECT_FIRST = """
 Try first: sign in to echo_lms as admin, open "LMS API configurations", choose "Add configuration"
 and follow the page. The developer key comes from {sandbox}/developer_keys;
