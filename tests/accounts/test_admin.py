@@ -67,6 +67,8 @@ def test_admin_shows_only_what_administrators_work_with(as_admin):
     courses = {"Organization", "Department", "Course", "Section", "SchedulerScope"}
     assert names == {
         "accounts.User",
+        "analytics.EventSource",
+        "analytics.Media",
         "configurations.ApiConfiguration",
         "configurations.ConnectionEvent",
         *(f"directory.{name}" for name in directory),

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ("accounts", "canvas", "configurations", "directory", "schedules", "echo_lms")
+PRODUCT = ("accounts", "canvas", "configurations", "directory", "schedules", "analytics", "echo_lms")
 PACKAGES = (*PRODUCT, "sandbox", "demo", "bench", "tests")
 
 

@@ -99,7 +99,7 @@ TABLE: dict[str, Row] = {
     "relink": row(SCHEDULERS, "link"),
     # Whose sections it shows is tested in tests/analytics/test_tab.py: everybody sees their own and no others.
     "analytics": row((SIGN_IN, 403, 200, 403, 200)),
-    "analytics_file": row((SIGN_IN, 403, 200, 403, 200), "media"),
+    "analytics_file": row((SIGN_IN, 403, 200, 403, 200), "polls"),
     # Students and instructors of the section: tests/analytics/test_watch.py. Others find nothing.
     "watch": row((SIGN_IN, 404, 404, 404, 200), "media"),
     "watch_video": row((SIGN_IN, 404, 404, 404, 404), "media"),
