@@ -38,9 +38,16 @@ def bars(name: str, drawn: Sequence[Bar], *, title: str, finding: str) -> SafeSt
         title,
         finding,
         HEIGHT // 2,
-        format_html_join(
-            "", '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', _rects(drawn, top)
-        ),
+        format_html_join("", RECT, _rects(drawn, top)),
+    )
+
+
+def share(value: float) -> SafeString:
+    """A bar as long as its share of the place it has; the number stands beside it in words."""
+    return format_html(
+        '<svg class="share" aria-hidden="true" viewBox="0 0 100 10" preserveAspectRatio="none">'
+        '<rect class="share-all" width="100" height="10"/><rect width="{}" height="10"/></svg>',
+        round(value * 100, 1),
     )
 
 

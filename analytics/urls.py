@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import caliper, files, tab, watch, xapi
+from .views import caliper, files, media, poll, tab, watch, xapi
 
 urlpatterns = [
     path("analytics/", tab.analytics, name="analytics"),
     path("analytics/<slug:table>.csv", files.table_file, name="analytics_file"),
+    path("analytics/media/<int:key>/", media.media_page, name="media_figures"),
+    path("analytics/media/<int:key>/<slug:table>.csv", media.media_file, name="media_file"),
+    path("analytics/polls/<int:key>/", poll.poll_page, name="poll_figures"),
+    path("analytics/polls/<int:key>/<slug:table>.csv", poll.poll_file, name="poll_file"),
     path("xAPI/statements", xapi.statements, name="xapi_statements"),
     path("xAPI/about", xapi.about, name="xapi_about"),
     path("caliper/events", caliper.events, name="caliper_events"),

@@ -298,6 +298,69 @@ EVERYTHING = (
     Column("correct", "Correct", "Latest answers that are right.", Kind.NUMBER),
 )
 
+VIEWERS = (
+    Column("name", "Name", "As on the roster, or as the player gives it."),
+    Column("email", "E-mail", EMAIL, csv_only=True),
+    Column("role", "Role", "Student: on the roster of today. Other: staff, and people who are on no roster."),
+    Column("views", "Views", "Sittings with at least one second played.", Kind.NUMBER),
+    Column("minutes", "Minutes", MINUTES, Kind.MINUTES),
+    Column("watched", "Watched", "How much of the media was seen at least once.", Kind.PERCENT),
+    Column(
+        "completed", "Completed", "Whether at least 95 % of the media was seen, or what is set for the section."
+    ),
+    Column("last_viewed", "Last viewed", "The latest moment of a view.", Kind.MOMENT),
+)
+
+NOT_WATCHED = (
+    Column("name", "Name", "As on the roster: enrolled, and without a view."),
+    Column("email", "E-mail", EMAIL, csv_only=True),
+)
+
+PASSAGES = (
+    Column("passage", "Passage", "Where in the media."),
+    Column("viewers", "Viewers", "People who have seen some of this passage.", Kind.NUMBER),
+    Column(
+        "replays",
+        "Replays",
+        "How often it was played again: all times it was played, less one for each viewer.",
+        Kind.NUMBER,
+    ),
+)
+
+REACHED = (
+    Column("part", "Part of the media", "The end counts as reached five seconds before it."),
+    Column(
+        "reached", "Viewers who got there", "Whose furthest second is there or later, of all viewers.", Kind.PART
+    ),
+)
+
+CHOICES = (
+    Column("answer", "Answer", "Each that can be chosen; of written answers each that was given."),
+    Column("is_key", "Right", "“Yes” for what the key says. A poll without a key is not graded."),
+    Column("first", "At first try", "First answers, of all who have answered.", Kind.PART, of="answers"),
+    Column("latest", "At last", "Latest answers, of all who have answered.", Kind.PART),
+)
+
+GIVEN = (
+    Column("name", "Name", "As on the roster, or as the player gives it."),
+    Column("email", "E-mail", EMAIL, csv_only=True),
+    Column("first", "First answer", "Of the first attempt."),
+    Column("latest", "Latest answer", "Of the last attempt; it is the one that counts."),
+    Column("correct", "Correct", "Of the latest answer. “Not graded” where the poll has no key."),
+    Column("attempts", "Attempts", "How often it was answered.", Kind.NUMBER),
+    Column("at", "Answered", "The moment of the latest answer.", Kind.MOMENT),
+)
+
+ANONYMOUS = (
+    Column("latest", "Answer", "Nothing is kept of who gave it."),
+    Column("correct", "Correct", "“Not graded” where the poll has no key."),
+)
+
+NOT_ANSWERED = (
+    Column("name", "Name", "As on the roster: enrolled, and without an answer."),
+    Column("email", "E-mail", EMAIL, csv_only=True),
+)
+
 # By the name of the CSV file.
 TABLES: dict[str, tuple[Column, ...]] = {
     "media": MEDIA,
@@ -306,4 +369,12 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "not-lately": NOT_LATELY,
     "days": DAYS,
     "everything": EVERYTHING,
+    "viewers": VIEWERS,
+    "not-watched": NOT_WATCHED,
+    "passages": PASSAGES,
+    "reached": REACHED,
+    "choices": CHOICES,
+    "answers": GIVEN,
+    "anonymous-answers": ANONYMOUS,
+    "not-answered": NOT_ANSWERED,
 }

@@ -36,14 +36,14 @@ ROWS: dict[str, Callable[[tab.Facts, QueryDict], Iterable[Any]]] = {
 def table_file(request: HttpRequest, table: str) -> HttpResponse:
     """`bom=0` leaves out the mark by which Excel knows UTF-8."""
     if table == "columns":
-        return _file(request, table, ["file", "column", "label", "meaning"], _columns())
-    if table not in definitions.TABLES:
+        return file_of(request, table, ["file", "column", "label", "meaning"], _columns())
+    if table not in (*ROWS, "everything"):
         raise Http404
     sections = sections_of(signed_in(request))
     selection = select(Asked.of(request.GET), sections).selection
     columns = definitions.TABLES[table]
     rows = _rows(table, request.GET, selection, sections)
-    return _file(request, table, csv_header(columns), (csv_cells(columns, row) for row in rows))
+    return file_of(request, table, csv_header(columns), (csv_cells(columns, row) for row in rows))
 
 
 def _rows(table: str, given: QueryDict, selection: Selection, sections: list[Section]) -> Iterable[Any]:
@@ -62,7 +62,8 @@ def _columns() -> Iterator[list[str]]:
                 yield [f"{name}.csv", column.of, column.label, f"What {column.name} is a part of."]
 
 
-def _file(request: HttpRequest, name: str, header: list[str], rows: Iterable[list[str]]) -> HttpResponse:
+def file_of(request: HttpRequest, name: str, header: list[str], rows: Iterable[list[str]]) -> HttpResponse:
+    """A CSV file, row by row. `bom=0` in the address leaves out the mark by which Excel knows UTF-8."""
     lines = written(header, rows, mark=request.GET.get("bom") != "0")
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="analytics-{name}-{today()}.csv"'

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -23,6 +22,7 @@ from analytics.figures.selection import Asked, Range, Selected, Selection, secti
 from schedules.models import Section
 
 from .cells import NOTHING, minutes, percent
+from .parts import Card, Chart
 from .tables import Table, address, table_of, url_of
 
 MOST_DAYS = 365
@@ -66,7 +66,6 @@ def _figures(given: QueryDict, chosen: Selected, facts: tab.Facts) -> dict[str, 
         "cards": _cards(now, tab.sums_before(facts), chosen.selection),
         "anonymous_views": now.anonymous_views,
         "chart": _chart(series),
-        "days": table_of("days", f"Views by {series.step}", series.rows, QueryDict()),
         "tables": [*_tables(given, facts), _not_lately(given, facts, missing)],
         "not_lately": missing,
         "kept": [
@@ -129,18 +128,6 @@ def _number(text: str, usual: int, *, most: int) -> int:
 
 
 # --- Cards ----------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Card:
-    """`change`: since the range before, in words; `sign`: up, down, same or nothing."""
-
-    label: str
-    value: str
-    note: str
-    change: str
-    sign: str
-    meaning: str
-
-
 def _cards(now: tab.Sums, before: tab.Sums | None, selection: Selection) -> list[Card]:
     days = "" if selection.days is None else "the day" if selection.days == 1 else f"the {selection.days} days"
     cards = []
@@ -188,17 +175,6 @@ def _since(change: int, amount: str, before: str) -> tuple[str, str]:
 
 
 # --- Chart ----------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Chart:
-    """`scale`: from its end down to nothing. `marks`: some of the days, from the first to the last."""
-
-    title: str
-    finding: str
-    drawing: SafeString
-    scale: list[str]
-    marks: list[str]
-
-
 def _chart(series: tab.Series) -> Chart | None:
     """None where there is nothing to draw."""
     rows = series.rows
@@ -219,6 +195,7 @@ def _chart(series: tab.Series) -> Chart | None:
         charts.bars("views", drawn, title=title, finding=finding),
         [f"{value:,}" for value in (top, top // 2, 0)],
         [_named(rows[position], series.step) for position in sorted({0, len(rows) // 2, len(rows) - 1})],
+        table_of("days", title, rows, QueryDict(), whole=True),
     )
 
 
@@ -244,6 +221,8 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
             links={"title": lambda row: url_of("media_figures", row.media.pk)},
             totals=tab.media_totals(facts),
             usual="-recorded",
+            csv=_file_of("media", given),
+            empty="No media up to the last of these days.",
         ),
         table_of(
             "polls",
@@ -254,13 +233,35 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
                 "question": lambda row: url_of("poll_figures", row.poll.pk),
                 "media": lambda row: url_of("media_figures", row.poll.media_id),
             },
+            csv=_file_of("polls", given),
+            empty="No polls were asked in these days.",
         ),
-        table_of("students", "Students", tab.students_table(facts), given, links=STUDENT_LINKS),
+        table_of(
+            "students",
+            "Students",
+            tab.students_table(facts),
+            given,
+            links=STUDENT_LINKS,
+            csv=_file_of("students", given),
+            empty="No students are known of these courses.",
+        ),
     ]
 
 
 def _not_lately(given: QueryDict, facts: tab.Facts, missing: tab.Missing) -> Table:
-    return table_of("not-lately", "Not lately", tab.not_lately(facts, missing), given, links=STUDENT_LINKS)
+    return table_of(
+        "not-lately",
+        "Not lately",
+        tab.not_lately(facts, missing),
+        given,
+        links=STUDENT_LINKS,
+        csv=_file_of("not-lately", given),
+        empty="Nobody: all students have opened something lately, and enough of what is published.",
+    )
+
+
+def _file_of(table: str, given: QueryDict) -> str:
+    return reverse("analytics_file", args=[table]) + address(given)
 
 
 STUDENT_LINKS = {"name": lambda row: url_of("student_figures", row.student.learner_id)}

@@ -35,6 +35,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
+    """`csv`: where it is as a file. `empty`: what is said if it has no rows."""
+
     name: str
     caption: str
     heads: list[Head]
@@ -44,6 +46,8 @@ class Table:
     totals: Row | None = None
     previous: str = ""
     next: str = ""
+    csv: str = ""
+    empty: str = ""
     definitions: Sequence[Column] = field(default_factory=tuple)
 
     @property
@@ -63,22 +67,30 @@ def table_of(
     links: Links | None = None,
     totals: Any = None,
     usual: str = "",
+    csv: str = "",
+    empty: str = "",
+    whole: bool = False,
 ) -> Table:
-    """`links`: by column, where its text leads. `usual`: how it is sorted unless the address says otherwise."""
+    """`links`: by column, where its text leads. `usual`: how it is sorted unless the address says otherwise.
+    `whole`: not in pages.
+    """
     columns = [column for column in definitions.TABLES[name] if not column.csv_only]
     sort, ordered = ordered_by(columns, rows, given.get(f"{name}_sort") or usual)
-    page = _page(given.get(f"{name}_page", ""), len(rows))
-    shown = ordered[(page - 1) * PAGE : page * PAGE]
+    size = max(len(rows), 1) if whole else PAGE
+    page = _page(given.get(f"{name}_page", ""), len(rows), size)
+    shown = ordered[(page - 1) * size : page * size]
     return Table(
         name=name,
         caption=caption,
         heads=[_head(column, name, sort, given) for column in columns],
         rows=[_row(columns, row, links or {}) for row in shown],
         count=len(rows),
-        first=(page - 1) * PAGE + 1,
+        first=(page - 1) * size + 1,
         totals=_row(columns, totals, {}) if totals is not None and rows else None,
         previous=_address(given, name, page=page - 1) if page > 1 else "",
-        next=_address(given, name, page=page + 1) if page * PAGE < len(rows) else "",
+        next=_address(given, name, page=page + 1) if page * size < len(rows) else "",
+        csv=csv,
+        empty=empty,
         definitions=columns,
     )
 
@@ -117,8 +129,8 @@ def _row(columns: Sequence[Column], row: Any, links: Links) -> Row:
     return Row(cells)
 
 
-def _page(text: str, rows: int) -> int:
-    pages = max(1, -(-rows // PAGE))
+def _page(text: str, rows: int, size: int) -> int:
+    pages = max(1, -(-rows // size))
     return min(int(text), pages) if text.isascii() and text.isdigit() and 0 < len(text) < 7 and int(text) else 1
 
 

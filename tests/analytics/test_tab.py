@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analytics.figures import definitions
+from analytics.views.files import ROWS
 from configurations.models import ApiConfiguration, Authorization
 from tests.support import timetable, viewing
 
@@ -193,7 +194,7 @@ def test_the_widened_range_is_said(signed_in, instructor):
 
 
 # --- Whose figures --------------------------------------------------------------------------------------
-@pytest.mark.parametrize("table", [*definitions.TABLES])
+@pytest.mark.parametrize("table", [*ROWS, "everything"])
 def test_nothing_of_a_foreign_section_is_in_a_file(signed_in, instructor, other_instructor, table):
     watched_lecture(instructor, "Own")
     foreign = watched_lecture(other_instructor, "Foreign")

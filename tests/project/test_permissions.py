@@ -100,6 +100,11 @@ TABLE: dict[str, Row] = {
     # Whose sections it shows is tested in tests/analytics/test_tab.py: everybody sees their own and no others.
     "analytics": row((SIGN_IN, 403, 200, 403, 200)),
     "analytics_file": row((SIGN_IN, 403, 200, 403, 200), "polls"),
+    # Instructors of the section: tests/analytics/test_media_page.py and test_poll_page.py. Others find nothing.
+    "media_figures": row((SIGN_IN, 403, 404, 403, 404), "media_row"),
+    "media_file": row((SIGN_IN, 403, 404, 403, 404), "media_row", "viewers"),
+    "poll_figures": row((SIGN_IN, 403, 404, 403, 404), "poll_row"),
+    "poll_file": row((SIGN_IN, 403, 404, 403, 404), "poll_row", "choices"),
     # Students and instructors of the section: tests/analytics/test_watch.py. Others find nothing.
     "watch": row((SIGN_IN, 404, 404, 404, 200), "media"),
     "watch_video": row((SIGN_IN, 404, 404, 404, 404), "media"),
@@ -227,11 +232,13 @@ def arguments(scheduler, person) -> dict[str, object]:
     organization = Organization.objects.create(name="University")
     day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
     media = watching.media(section)
+    poll = watching.poll(media)
     limited = person("limited@example.edu", "Schedulers")
     return {
         "media": media.uuid,
         "media_row": media.pk,
-        "poll": watching.poll(media).uuid,
+        "poll": poll.uuid,
+        "poll_row": poll.pk,
         "campus": campus.pk,
         "building": schedule.room.building.pk,
         "room": schedule.room.pk,
