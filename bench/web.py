@@ -53,7 +53,11 @@ def server() -> Iterator[int]:
     command = ["gunicorn", "bench.web:application()", "-b", f"127.0.0.1:{port}", "-w", str(WORKERS)]
     command += ["--threads", str(THREADS), "--log-level", "critical"]
     root, quiet = Path(__file__).resolve().parents[1], subprocess.DEVNULL
-    with subprocess.Popen([sys.executable, "-m", *command], cwd=root, stdout=quiet, stderr=quiet) as process:
+    # As in an installation, not as in the tests.
+    settings = os.environ | {"DEBUG": "0", "DATABASE_CONN_MAX_AGE": "60"}
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=root, env=settings, stdout=quiet, stderr=quiet
+    ) as process:
         try:
             _wait(port)
             yield port
