@@ -25,7 +25,9 @@ Condition: TypeAlias = "Callable[[User], bool]"
 
 @dataclass(frozen=True)
 class Destination:
-    """`conditional`: shown only to whom the registered condition lets; to nobody while there is none."""
+    """`conditional`: shown only to whom the registered condition lets; to nobody while there is none. No `roles`:
+    for people who have none, so that nobody else pays for the question.
+    """
 
     label: str
     url_name: str
@@ -61,6 +63,13 @@ DESTINATIONS = (
         "analytics",
         frozenset({Role.INSTRUCTORS}),
         "See who watched what, where they stopped and what they answered, in all of your courses.",
+        conditional=True,
+    ),
+    Destination(
+        "My viewing",
+        "my_viewing",
+        frozenset(),
+        "Watch the lectures of your courses, and see what is known of your watching and answering.",
         conditional=True,
     ),
     Destination(
@@ -106,11 +115,19 @@ def register(url_name: str, condition: Condition) -> None:
 
 
 def items_for(request: HttpRequest) -> list[Item]:
+    """Found out once for each request."""
+    if not hasattr(request, "navigation_items"):
+        request.navigation_items = _items(request)  # type: ignore[attr-defined]  # Django's own class
+    found: list[Item] = request.navigation_items  # type: ignore[attr-defined]
+    return found
+
+
+def _items(request: HttpRequest) -> list[Item]:
     roles = roles_of(request.user)
     return [
         Item(entry.label, url, entry.sentence, current=request.path.startswith(url))
         for entry in DESTINATIONS
-        if not roles.isdisjoint(entry.roles) and _lets(entry, request)
+        if (not roles.isdisjoint(entry.roles) if entry.roles else not roles) and _lets(entry, request)
         for url in [reverse(entry.url_name, args=entry.arguments)]
     ]
 
@@ -118,7 +135,7 @@ def items_for(request: HttpRequest) -> list[Item]:
 def _lets(entry: Destination, request: HttpRequest) -> bool:
     if not entry.conditional:
         return True
-    condition = _conditions.get(entry.url_name)
+    condition = _conditions.get(entry.url_name) if request.user.is_authenticated else None
     return condition is not None and condition(cast("User", request.user))
 
 

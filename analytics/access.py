@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import connection
+
 from accounts.roles import is_administrator
 from schedules.models import SectionInstructor
 
@@ -38,3 +40,23 @@ def may_watch(user: User, media: Media) -> bool:
     if is_administrator(user) or teaches(user, media.section_id):
         return True
     return is_published(media) and is_student(user, media.section_id)
+
+
+_SOMETHING = """
+SELECT EXISTS (
+    SELECT FROM analytics_identity identity
+    JOIN analytics_rosterlearner known ON known.learner_id = identity.learner_id
+    JOIN directory_rosterentry entry ON entry.id = known.entry_id
+    JOIN schedules_lmscourselink link ON link.lms_course_id = entry.course_id
+    JOIN analytics_media media ON media.section_id = link.section_id
+    WHERE identity.key = %s AND entry.gone_at IS NULL
+      AND entry.role = 'StudentEnrollment' AND entry.state = 'active'
+      AND media.published_at <= now() AND (media.available_until IS NULL OR media.available_until > now()))
+"""
+
+
+def has_something_to_watch(user: User) -> bool:
+    """Whether they are a student of a section with published media; one small query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SOMETHING, [identities.mailto(user.email)])
+        return bool(cursor.fetchone()[0])

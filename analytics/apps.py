@@ -10,6 +10,8 @@ class AnalyticsConfig(AppConfig):
     verbose_name = "Media and analytics"
 
     def ready(self) -> None:
-        from .figures.selection import has_connected_section  # noqa: PLC0415 - needs the models
+        from .access import has_something_to_watch  # noqa: PLC0415 - needs the models
+        from .figures.selection import has_connected_section  # noqa: PLC0415
 
         navigation.register("analytics", has_connected_section)
+        navigation.register("my_viewing", has_something_to_watch)

@@ -51,6 +51,18 @@ def share(value: float) -> SafeString:
     )
 
 
+def strip(name: str, ranges: Sequence[tuple[int, int]], length: int, *, finding: str) -> SafeString:
+    """From the beginning of a media to its end, filled where it was seen. `finding`: the same in words."""
+    return format_html(
+        '<svg class="strip" role="img" aria-labelledby="{0}" viewBox="0 0 {1} 10" preserveAspectRatio="none">'
+        '<title id="{0}">{2}</title><rect class="share-all" width="{1}" height="10"/>{3}</svg>',
+        name,
+        length,
+        finding,
+        format_html_join("", '<rect x="{}" width="{}" height="10"/>', ((low, high - low) for low, high in ranges)),
+    )
+
+
 def _rects(drawn: Sequence[Bar], top: float) -> list[tuple[float, float, float, float, str]]:
     """What is not nothing can be seen."""
     heights = [max(round(bar.value / top * HEIGHT, 1), 1) if bar.value else 0 for bar in drawn]

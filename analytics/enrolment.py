@@ -52,3 +52,17 @@ def is_student(learner_id: int, section_id: int) -> bool:
             {"sections": [section_id], "learner": learner_id},
         )
         return bool(cursor.fetchone()[0])
+
+
+def sections_of_student(learner_id: int) -> list[int]:
+    """The keys of the sections they are a student of; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT link.section_id FROM analytics_rosterlearner known"
+            " JOIN directory_rosterentry entry ON entry.id = known.entry_id"
+            " JOIN schedules_lmscourselink link ON link.lms_course_id = entry.course_id"
+            " WHERE known.learner_id = %s AND entry.gone_at IS NULL"
+            "   AND entry.role = 'StudentEnrollment' AND entry.state = 'active'",
+            [learner_id],
+        )
+        return [key for (key,) in cursor.fetchall()]

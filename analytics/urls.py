@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import caliper, files, media, poll, tab, watch, xapi
+from .views import caliper, files, media, poll, settings, student, tab, watch, xapi
 
 urlpatterns = [
     path("analytics/", tab.analytics, name="analytics"),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("analytics/media/<int:key>/<slug:table>.csv", media.media_file, name="media_file"),
     path("analytics/polls/<int:key>/", poll.poll_page, name="poll_figures"),
     path("analytics/polls/<int:key>/<slug:table>.csv", poll.poll_file, name="poll_file"),
+    path("analytics/students/<int:key>/", student.student_page, name="student_figures"),
+    path("analytics/students/<int:key>/<slug:table>.csv", student.student_file, name="student_file"),
+    path("analytics/sections/<int:key>/", settings.section_figures, name="section_figures"),
+    path("my-viewing/", student.my_viewing, name="my_viewing"),
     path("xAPI/statements", xapi.statements, name="xapi_statements"),
     path("xAPI/about", xapi.about, name="xapi_about"),
     path("caliper/events", caliper.events, name="caliper_events"),

@@ -226,6 +226,15 @@ POLLS = (
     Column("wrong_answer", "Most chosen wrong answer", "Among the latest answers, and how many gave it."),
 )
 
+SCORE = Column(
+    "score",
+    "Engagement",
+    "The mean of three parts, as the instructor weighs them: how much of all published media was watched, polls "
+    "answered, answers right. A part of which there is nothing to measure is left out. No decision should rest on "
+    "it alone.",
+    Kind.PERCENT,
+)
+
 STUDENTS = (
     Column("name", "Name", "As on the roster."),
     Column("email", "E-mail", EMAIL, csv_only=True),
@@ -259,6 +268,7 @@ STUDENTS = (
         of="graded",
     ),
     Column("last_activity", "Last activity", "The latest view or answer in these days.", Kind.MOMENT),
+    SCORE,
 )
 
 NOT_LATELY = (
@@ -361,6 +371,32 @@ NOT_ANSWERED = (
     Column("email", "E-mail", EMAIL, csv_only=True),
 )
 
+SEEN = (
+    Column("title", "Media", "Every media of the courses, opened or not."),
+    Column("course", "Course", COURSE),
+    Column("length", "Length", "Hours, minutes and seconds; in CSV files seconds.", Kind.LENGTH),
+    Column("views", "Views", "Sittings with at least one second played.", Kind.NUMBER),
+    Column("minutes", "Minutes", MINUTES, Kind.MINUTES),
+    Column("watched", "Watched", "How much of the media was seen at least once.", Kind.PERCENT),
+    Column("seen", "Passages seen", "From where to where, each once."),
+    Column("last_viewed", "Last viewed", "The latest moment of a view.", Kind.MOMENT),
+)
+
+OWN_ANSWERS = (
+    Column("question", "Question", "Every poll of the courses that is not anonymous, answered or not."),
+    Column("media", "Media", "The media that the poll belongs to."),
+    Column("first", "First answer", "Of the first attempt."),
+    Column("latest", "Latest answer", "Of the last attempt; it is the one that counts."),
+    Column("correct", "Correct", "Of the latest answer. “Not graded” where the poll has no key."),
+    Column("answered_at", "Answered", "The moment of the latest answer.", Kind.MOMENT),
+)
+
+ACTIVE_DAYS = (
+    Column("day", "Day", "By the institution's clock.", Kind.DATE),
+    Column("views", "Views", "Of this day.", Kind.NUMBER),
+    Column("minutes", "Minutes", MINUTES, Kind.MINUTES),
+)
+
 # By the name of the CSV file.
 TABLES: dict[str, tuple[Column, ...]] = {
     "media": MEDIA,
@@ -377,4 +413,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "answers": GIVEN,
     "anonymous-answers": ANONYMOUS,
     "not-answered": NOT_ANSWERED,
+    "seen": SEEN,
+    "own-answers": OWN_ANSWERS,
+    "active-days": ACTIVE_DAYS,
 }

@@ -12,11 +12,12 @@ from typing import Any
 from django.utils import timezone
 
 from analytics.enrolment import Student, students_of
-from analytics.models import Media, Poll
+from analytics.models import Media, Poll, SectionFigures
 from schedules.models import Section
 
 from .definitions import Part
 from .polling import LearnerAnswers, PollAnswers, Polling, polling
+from .score import score
 from .selection import Selection, zone
 from .viewing import Activity, Day, LearnerViews, MediaViews, Viewing, activity, viewed_days, viewing
 
@@ -27,7 +28,10 @@ WEEKLY = 2 * 366
 
 @dataclass(frozen=True)
 class Facts:
-    """What the database knows of a selection. `enrolled`: students by section. `asked`: polls that count in it."""
+    """What the database knows of a selection. `enrolled`: students by section. `asked`: polls that count in it.
+
+    `weights`: of the engagement score, if there is one section and it has a score.
+    """
 
     selection: Selection
     sections: dict[int, Section]
@@ -38,10 +42,11 @@ class Facts:
     asked: list[Poll]
     viewing: Viewing
     polling: Polling
+    weights: SectionFigures | None
 
 
 def read(selection: Selection, sections: Collection[Section]) -> Facts:
-    """Five queries."""
+    """Five queries, and one more for a single section."""
     students = sorted(students_of(selection.sections), key=lambda one: natural(name_of(one)))
     polls = list(Poll.objects.filter(media__section__in=selection.sections).select_related("media"))
     answers = polling(selection)
@@ -55,7 +60,15 @@ def read(selection: Selection, sections: Collection[Section]) -> Facts:
         asked=_asked(polls, selection, answers),
         viewing=viewing(selection),
         polling=answers,
+        weights=_weights(selection),
     )
+
+
+def _weights(selection: Selection) -> SectionFigures | None:
+    if len(selection.sections) != 1:
+        return None
+    found = SectionFigures.objects.filter(section=selection.sections[0]).first()
+    return found if found is not None and found.has_score else None
 
 
 def _asked(polls: Iterable[Poll], selection: Selection, answers: Polling) -> list[Poll]:
@@ -366,6 +379,7 @@ class StudentRow:
     answered: Part
     correct: Part
     last_activity: datetime.datetime | None
+    score: float | None
 
 
 def students_table(facts: Facts) -> list[StudentRow]:
@@ -378,18 +392,31 @@ def students_table(facts: Facts) -> list[StudentRow]:
 def _student_row(student: Student, facts: Facts, published: Counter[int], asked: Counter[int]) -> StudentRow:
     seen = facts.viewing.students.get(student.learner_id) or LearnerViews()
     given = facts.polling.students.get(student.learner_id) or LearnerAnswers()
+    possible = sum(published[section] for section in student.sections)
+    answered = Part(given.answered, sum(asked[section] for section in student.sections))
+    correct = Part(given.correct, given.graded)
     return StudentRow(
         student=student,
         name=name_of(student),
         email=student.email,
         courses=_courses(student, facts),
-        media_watched=Part(seen.published, sum(published[section] for section in student.sections)),
+        media_watched=Part(seen.published, possible),
         minutes=seen.seconds / 60,
         average_watched=seen.shares / seen.media if seen.media else None,
-        answered=Part(given.answered, sum(asked[section] for section in student.sections)),
-        correct=Part(given.correct, given.graded),
+        answered=answered,
+        correct=correct,
         last_activity=max((one for one in (seen.last_at, given.last_at) if one), default=None),
+        score=_score(student, facts, seen, possible, answered, correct),
     )
+
+
+def _score(
+    student: Student, facts: Facts, seen: LearnerViews, possible: int, answered: Part, correct: Part
+) -> float | None:
+    """Of one section only: different sections weigh differently."""
+    if facts.weights is None or facts.weights.section_id not in student.sections:
+        return None
+    return score(facts.weights, min(seen.shares / possible, 1) if possible else None, answered, correct)
 
 
 def name_of(student: Student) -> str:

@@ -159,9 +159,30 @@ class Migration(migrations.Migration):
                         verbose_name="complete from (%)",
                     ),
                 ),
-                ("weight_watched", models.PositiveSmallIntegerField(default=0, verbose_name="media watched")),
-                ("weight_answered", models.PositiveSmallIntegerField(default=0, verbose_name="polls answered")),
-                ("weight_correct", models.PositiveSmallIntegerField(default=0, verbose_name="polls correct")),
+                (
+                    "weight_watched",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(100)],
+                        verbose_name="media watched",
+                    ),
+                ),
+                (
+                    "weight_answered",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(100)],
+                        verbose_name="polls answered",
+                    ),
+                ),
+                (
+                    "weight_correct",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(100)],
+                        verbose_name="polls correct",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "figures of a section",

@@ -207,9 +207,15 @@ class SectionFigures(models.Model):
         "complete from (%)", default=95, validators=[MinValueValidator(1), MaxValueValidator(100)]
     )
     # Weights of the engagement score; all zero: no score is shown.
-    weight_watched = models.PositiveSmallIntegerField("media watched", default=0)
-    weight_answered = models.PositiveSmallIntegerField("polls answered", default=0)
-    weight_correct = models.PositiveSmallIntegerField("polls correct", default=0)
+    weight_watched = models.PositiveSmallIntegerField(
+        "media watched", default=0, validators=[MaxValueValidator(100)]
+    )
+    weight_answered = models.PositiveSmallIntegerField(
+        "polls answered", default=0, validators=[MaxValueValidator(100)]
+    )
+    weight_correct = models.PositiveSmallIntegerField(
+        "polls correct", default=0, validators=[MaxValueValidator(100)]
+    )
 
     class Meta:
         verbose_name = "figures of a section"

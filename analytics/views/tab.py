@@ -50,6 +50,7 @@ def _page(given: QueryDict, sections: Sequence[Section]) -> dict[str, Any]:
         "words": _in_words(chosen),
         "fresh_until": folding.fresh_until(),
         "days_by": "" if zone() == timezone.get_current_timezone() else zone().key,
+        "shown_sections": [section for section in sections if section.pk in chosen.selection.sections],
         "has_sections": bool(chosen.selection.sections),
         "has_media": bool(facts.media),
         "has_students": bool(facts.students),
@@ -243,6 +244,7 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
             given,
             links=STUDENT_LINKS,
             csv=_file_of("students", given),
+            without=() if facts.weights else ("score",),
             empty="No students are known of these courses.",
         ),
     ]

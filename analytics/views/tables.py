@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -70,11 +70,12 @@ def table_of(
     csv: str = "",
     empty: str = "",
     whole: bool = False,
+    without: Collection[str] = (),
 ) -> Table:
     """`links`: by column, where its text leads. `usual`: how it is sorted unless the address says otherwise.
-    `whole`: not in pages.
+    `whole`: not in pages. `without`: columns that are not shown.
     """
-    columns = [column for column in definitions.TABLES[name] if not column.csv_only]
+    columns = [column for column in definitions.TABLES[name] if not column.csv_only and column.name not in without]
     sort, ordered = ordered_by(columns, rows, given.get(f"{name}_sort") or usual)
     size = max(len(rows), 1) if whole else PAGE
     page = _page(given.get(f"{name}_page", ""), len(rows), size)

@@ -86,10 +86,11 @@ def test_navigation_marks_where_one_is(visit):
 @pytest.mark.parametrize(
     ("roles", "queries"),
     [
-        (["Administrators"], 3),  # session, person, roles
+        ([], 4),  # session, person, roles; whether they are students
+        (["Administrators"], 3),
         (["Schedulers"], 3),
-        (["Instructors"], 5),  # whether they have analytics, for the bar and for the page
-        (["Administrators", "Schedulers", "Instructors"], 5),
+        (["Instructors"], 4),  # whether they have analytics
+        (["Administrators", "Schedulers", "Instructors"], 4),
     ],
 )
 def test_home_costs_few_queries(client, person, roles, queries, django_assert_num_queries):

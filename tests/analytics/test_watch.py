@@ -616,4 +616,4 @@ def test_one_poll_and_three_cost_the_same(watcher, media, django_assert_num_quer
         text_of(watcher, media)
 
 
-QUERIES = 14
+QUERIES = 15

@@ -1,4 +1,4 @@
-"""The pages of a media and of a poll in a browser: axe, narrow and dark, without script."""
+"""The pages of a media, a poll and a student in a browser: axe, narrow and dark, without script."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def pages(instructor):
         f"/analytics/media/{empty.pk}/",
         f"/analytics/polls/{poll.pk}/",
         f"/analytics/polls/{viewing.poll(empty).pk}/",
+        f"/analytics/students/{students[0].pk}/",
+        f"/analytics/students/{students[1].pk}/",
+        f"/analytics/sections/{section.pk}/",
     ]
 
 
@@ -56,3 +59,22 @@ def test_from_the_tab_to_a_poll_and_back_by_keyboard_and_without_script(browser,
         expect(page.get_by_role("heading", level=1, name="Analytics")).to_be_visible()
     finally:
         context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_a_students_own_page(width, page, site, person, pages, sign_in, axe):
+    sign_in(page, person("ada@example.edu"))
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{site}/my-viewing/")
+    expect(page.get_by_role("heading", name="No courses yet")).to_be_visible()
+    assert axe(page) == []
+
+    section = timetable.section(code="BOT1")
+    viewing.student(section, email="ada@example.edu")
+    viewing.media(section, "Leaves")
+    page.goto(f"{site}/")
+    page.get_by_role("link", name="My viewing").first.click()
+
+    expect(page.get_by_role("link", name="Leaves")).to_be_visible()
+    assert axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -1,0 +1,234 @@
+"""The page of one student, their own page, and who may see which."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from analytics.models import Poll, SectionFigures, StudentLook
+from tests.support import timetable, viewing
+from tests.support.figures import page_of, rows_of, table_in, words_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def section(instructor):
+    return timetable.section(instructor, code="ALG1")
+
+
+@pytest.fixture
+def other_section(other_instructor):
+    return timetable.section(other_instructor, code="BOT1")
+
+
+@pytest.fixture
+def ada(section, other_section):
+    """A student of both sections."""
+    return viewing.student(section, other_section, name="Ada", email="ada@example.edu")
+
+
+@pytest.fixture
+def lectures(section, ada):
+    """One of two watched by half, with two polls of which one was answered; an anonymous one beside them."""
+    first, second = viewing.media(section, "Week 1"), viewing.media(section, "Week 2")
+    viewing.watched(first, ada, (0, 300), (0, 60))
+    poll = viewing.poll(first, question="Why sets?")
+    viewing.answered(poll, ada, "a", at=viewing.NOON)
+    viewing.answered(poll, ada, "b", at=viewing.NOON.replace(hour=13))
+    viewing.poll(second, question="Why groups?")
+    viewing.poll(first, question="Too fast?", anonymous=True, correct=[])
+    return first, second
+
+
+@pytest.fixture
+def as_instructor(client: Client, instructor) -> Client:
+    client.force_login(instructor)
+    return client
+
+
+def address(learner, table: str = "") -> str:
+    return f"/analytics/students/{learner.pk}/{table}"
+
+
+def test_what_was_seen_and_what_was_not(lectures, ada, as_instructor):
+    page = page_of(as_instructor, address(ada))
+
+    seen = table_in(page, "seen")
+    assert [row[:2] + row[3:5] for row in seen] == [
+        ["Week 1", "ALG1 · 001", "50 %", "1"],
+        ["Week 2", "ALG1 · 001", "–", "0"],
+    ]
+    assert "Watched 0:00–5:00: 50 %" in page
+    words = words_of(page)
+    assert "Media watched 50 % 1 of 2" in words
+    assert "Minutes 6" in words
+    assert "Polls answered 50 % 1 of 2" in words
+    assert "Active on 1 day" in words
+
+
+def test_answers_first_and_latest_and_never_to_anonymous_polls(lectures, ada, as_instructor):
+    page = page_of(as_instructor, address(ada))
+    assert [row[:5] for row in table_in(page, "own-answers")] == [
+        ["Why sets?", "Week 1", "Choice a", "Choice b", "Yes"],
+        ["Why groups?", "Week 2", "", "", ""],
+    ]
+    assert "Too fast?" not in page
+
+
+def test_every_look_is_recorded(lectures, ada, as_instructor, instructor):
+    as_instructor.get(address(ada))
+    rows_of(as_instructor, address(ada, "seen.csv"))
+    looks = StudentLook.objects.all()
+    assert [(look.viewer, look.learner, look.what) for look in looks] == [(instructor, ada, "ALG1 · 001")] * 2
+    as_instructor.get(address(ada, "nothing.csv"))
+    assert looks.count() == 2
+
+
+def test_files(lectures, ada, as_instructor):
+    seen = rows_of(as_instructor, address(ada, "seen.csv"))
+    assert [(row["title"], row["seen"], row["watched"]) for row in seen] == [
+        ("Week 1", "0:00–5:00", "50.0"),
+        ("Week 2", "", "0.0"),
+    ]
+    assert len(rows_of(as_instructor, address(ada, "own-answers.csv"))) == 2
+    assert rows_of(as_instructor, address(ada, "active-days.csv"))[0]["views"] == "1"
+
+
+# --- Who may --------------------------------------------------------------------------------------------
+def test_an_instructor_sees_only_what_was_done_in_their_own_sections(
+    lectures, ada, client, other_instructor, other_section
+):
+    viewing.watched(viewing.media(other_section, "Leaves"), ada, (0, 60))
+    client.force_login(other_instructor)
+    page = page_of(client, address(ada))
+    assert "Leaves" in page
+    assert "Week 1" not in page
+    assert "Why sets?" not in page
+    assert "ALG1" not in page
+
+
+def test_somebody_who_is_no_student_of_theirs_does_not_exist(lectures, as_instructor, other_section):
+    strangers = [
+        viewing.student(other_section),
+        viewing.stranger(),
+        viewing.student(other_section, role="TaEnrollment"),
+    ]
+    viewing.watched(lectures[0], strangers[1], (0, 60))
+    for learner in strangers:
+        assert as_instructor.get(address(learner)).status_code == 404
+        assert as_instructor.get(address(learner, "seen.csv")).status_code == 404
+    assert as_instructor.get("/analytics/students/0/").status_code == 404
+    assert not StudentLook.objects.exists()
+
+
+def test_who_has_left_the_course_is_no_longer_shown(lectures, ada, as_instructor, section):
+    entries = [one.entry for one in ada.enrolments.all()]
+    for entry in entries:
+        entry.gone_at = timezone.now()
+        entry.save()
+    assert as_instructor.get(address(ada)).status_code == 404
+
+
+def test_an_administrator_needs_a_permission_of_their_own(lectures, ada, client, admin):
+    client.force_login(admin)
+    assert client.get(address(ada)).status_code == 404
+    admin.user_permissions.add(Permission.objects.get(codename="view_learner_figures"))
+    assert "Week 1" in page_of(client, address(ada))
+    assert StudentLook.objects.get().viewer == admin
+
+
+def test_the_permission_alone_opens_nothing(lectures, ada, client, other_instructor, outsider):
+    for person in (other_instructor, outsider):
+        person.user_permissions.add(Permission.objects.get(codename="view_learner_figures"))
+    client.force_login(other_instructor)
+    assert "Week 1" not in page_of(client, address(ada))
+    client.force_login(outsider)
+    assert client.get(address(ada)).status_code == 403
+
+
+# --- Their own ------------------------------------------------------------------------------------------
+@pytest.fixture
+def as_ada(client: Client, person, ada) -> Client:
+    client.force_login(person("ada@example.edu"))
+    return client
+
+
+def test_students_see_their_own_and_can_watch(lectures, as_ada, section):
+    viewing.media(section, "Draft", published_at=None)
+    page = page_of(as_ada, "/my-viewing/")
+    assert [row[0] for row in table_in(page, "seen")] == ["Week 1", "Week 2"]
+    assert f'href="{lectures[0].watch_path}"' in page
+    assert "Draft" not in page
+    assert "Nobody of the staff has opened your figures" in page
+    assert not StudentLook.objects.exists()
+
+
+def test_they_see_how_often_somebody_looked(lectures, ada, as_ada, instructor):
+    StudentLook.objects.create(viewer=instructor, learner=ada, what="ALG1")
+    page = page_of(as_ada, "/my-viewing/")
+    assert "Staff have opened your figures 1 time, last on" in page
+    assert instructor.full_name not in page.partition("<main")[2]
+
+
+def test_nothing_of_others_is_there(lectures, as_ada, section):
+    ben = viewing.student(section, name="Ben")
+    viewing.watched(lectures[1], ben, (0, 600))
+    page = page_of(as_ada, "/my-viewing/")
+    assert "Ben" not in page
+    assert table_in(page, "seen")[1][3:5] == ["–", "0"]
+
+
+def test_who_is_on_no_roster_is_told_so(client, outsider):
+    client.force_login(outsider)
+    assert "No courses yet" in page_of(client, "/my-viewing/")
+    assert "My viewing" not in client.get("/").content.decode()
+
+
+def test_students_find_it_on_their_home_page(lectures, as_ada):
+    page = page_of(as_ada, "/")
+    assert 'href="/my-viewing/"' in page
+    assert "You have no role yet" not in page
+
+
+# --- Score and completion ---------------------------------------------------------------------------------
+def test_the_score_is_off_until_it_is_weighed(lectures, ada, as_instructor, section):
+    query = f"/analytics/?section={section.pk}&range=all"
+    assert "Engagement" not in page_of(as_instructor, query)
+    assert "Engagement" not in page_of(as_instructor, address(ada))
+
+    saved = as_instructor.post(
+        f"/analytics/sections/{section.pk}/",
+        {"completion_percent": "50", "weight_watched": "1", "weight_answered": "2", "weight_correct": "1"},
+    )
+
+    assert saved["Location"] == f"/analytics/?section={section.pk}"
+    # (1 × 25 % watched of both + 2 × 50 % answered + 1 × 100 % right) / 4
+    assert table_in(page_of(as_instructor, query), "students")[0][-1] == "56 %"
+    assert "Engagement 56 % ALG1 · 001" in words_of(page_of(as_instructor, address(ada)))
+
+
+def test_of_several_courses_there_is_no_common_score(lectures, as_instructor, instructor, section):
+    SectionFigures.objects.create(section=section, weight_watched=1)
+    viewing.media(timetable.section(instructor, code="GEO1"))
+    page = page_of(as_instructor, "/analytics/?range=all")
+    assert "Engagement" not in page.partition('id="students"')[2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"completion_percent": "0"}, {"completion_percent": "101"}, {"weight_watched": "-1"},
+              {"weight_correct": "101"}, {"weight_answered": "x"}]
+)  # fmt: skip
+def test_weights_that_are_none_are_refused(wrong, section, as_instructor):
+    right = {"completion_percent": "95", "weight_watched": "0", "weight_answered": "0", "weight_correct": "0"}
+    answer = as_instructor.post(f"/analytics/sections/{section.pk}/", right | wrong)
+    assert answer.status_code == 422
+    assert not SectionFigures.objects.exists()
+
+
+def test_what_counts_is_set_by_those_who_teach_it(section, other_section, as_instructor):
+    assert as_instructor.get(f"/analytics/sections/{other_section.pk}/").status_code == 404
+    assert as_instructor.post(f"/analytics/sections/{other_section.pk}/", {}).status_code == 404
+    assert Poll.objects.count() == 0
