@@ -1,3 +1,3 @@
 from __future__ import annotations
 
-from . import media, sources  # noqa: F401 - each registers its models
+from . import media, people, sources  # noqa: F401 - each registers its models

@@ -67,8 +67,10 @@ def test_admin_shows_only_what_administrators_work_with(as_admin):
     courses = {"Organization", "Department", "Course", "Section", "SchedulerScope"}
     assert names == {
         "accounts.User",
-        "analytics.EventSource",
-        "analytics.Media",
+        *(
+            f"analytics.{name}"
+            for name in ("Erasure", "EventSource", "Learner", "Media", "RawDrop", "StudentLook")
+        ),
         "configurations.ApiConfiguration",
         "configurations.ConnectionEvent",
         *(f"directory.{name}" for name in directory),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from analytics.models import EventSource
+from analytics.models import Erasure, EventSource, RawDrop, StudentLook
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
@@ -50,6 +50,18 @@ def directory_urls(model: str) -> dict[str, Row]:
         f"admin:directory_{model}_change": row(ADMIN_SITE, model),
         f"admin:directory_{model}_delete": row(nobody, model),
         f"admin:directory_{model}_history": row(ADMIN_SITE, model),
+    }
+
+
+def recorded_urls(model: str) -> dict[str, Row]:
+    """What is known of people's watching can be read by administrators and changed by nobody."""
+    nobody = (SIGN_IN, 403, 403, 403, 403)
+    return {
+        f"admin:analytics_{model}_changelist": row(ADMIN_SITE),
+        f"admin:analytics_{model}_add": row(nobody),
+        f"admin:analytics_{model}_change": row(ADMIN_SITE, model),
+        f"admin:analytics_{model}_delete": row(nobody, model),
+        f"admin:analytics_{model}_history": row(ADMIN_SITE, model),
     }
 
 
@@ -187,6 +199,11 @@ TABLE: dict[str, Row] = {
     **kept_urls("section"),
     **kept_urls("schedulerscope"),
     **kept_urls("media", app="analytics", row_of="media_row"),
+    **recorded_urls("learner"),
+    "admin:analytics_learner_erase": row(ADMIN_SITE, "learner"),
+    **recorded_urls("erasure"),
+    **recorded_urls("studentlook"),
+    **recorded_urls("rawdrop"),
     "admin:analytics_eventsource_changelist": row(ADMIN_SITE),
     "admin:analytics_eventsource_add": row(ADMIN_SITE),
     "admin:analytics_eventsource_change": row(ADMIN_SITE, "eventsource"),
@@ -238,6 +255,7 @@ def arguments(scheduler, person) -> dict[str, object]:
     day = NonTeachingDay.objects.create(name="Holiday", first=MONDAY, last=MONDAY, campus=campus)
     media = watching.media(section)
     poll = watching.poll(media)
+    student = viewing.student(section)
     limited = person("limited@example.edu", "Schedulers")
     return {
         "media": media.uuid,
@@ -264,7 +282,10 @@ def arguments(scheduler, person) -> dict[str, object]:
         "section": section.pk,
         "schedule": schedule.pk,
         "capture": schedule.captures.earliest("pk").pk,
-        "learner": viewing.student(section).pk,
+        "learner": student.pk,
+        "erasure": Erasure.objects.create(statements=0).pk,
+        "studentlook": StudentLook.objects.create(learner=student, what="").pk,
+        "rawdrop": RawDrop.objects.create(month=MONDAY, until=MONDAY, batches=0, statements=0).pk,
         "eventsource": EventSource.of_the_player().pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
