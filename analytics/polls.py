@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .answering import answers_of, refusal
+from .figures.tab import clock, in_words
 from .models import Poll, PollAnswer
 
 if TYPE_CHECKING:
@@ -71,22 +72,10 @@ class ShownPoll:
         return clock(self.poll.at_seconds) if self.poll.at_seconds is not None else ""
 
 
-def clock(seconds: int) -> str:
-    """1:05, or 1:00:05 from an hour on."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def options(poll: Poll) -> list[tuple[str, str]]:
     if poll.kind == Poll.Kind.TRUE_FALSE:
         return [("true", "True"), ("false", "False")]
     return [(choice["id"], choice["text"]) for choice in poll.choices] if poll.kind in CHOSEN else []
-
-
-def in_words(poll: Poll, response: str) -> str:
-    texts = dict(options(poll))
-    return ", ".join(texts.get(part, part) for part in _parts(poll, response))
 
 
 def _parts(poll: Poll, response: str) -> list[str]:
@@ -110,9 +99,7 @@ def shown(polls: Sequence[Poll], user: User, remembered: Mapping[int, int]) -> l
 
 
 def _results_are_due(one: ShownPoll) -> bool:
-    if one.poll.results == Poll.Results.ANSWERED:
-        return one.used > 0
-    return one.poll.results == Poll.Results.CLOSED and not one.poll.is_open
+    return one.poll.shows_results(answered=one.used > 0)
 
 
 def _add_tallies(due: list[ShownPoll]) -> None:

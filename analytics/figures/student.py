@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection
 from django.utils import timezone
@@ -74,18 +74,18 @@ class StudentFigures:
     days: list[ActiveDay]
 
 
-def student_figures(
-    learner: Learner, sections: Sequence[Section], *, published_only: bool = False
-) -> StudentFigures:
+def student_figures(learner: Learner, sections: Sequence[Section], *, as_student: bool = False) -> StudentFigures:
     """Of the sections given, and of nothing else; who asks has to know that they may. Six queries.
 
-    `published_only`: without media that students cannot watch, as a student sees it.
+    `as_student`: without media that are not published, and without what the poll does not tell students.
     """
     keys = [section.pk for section in sections]
     media = _media(learner, sections)
-    if published_only:
+    answers = _answers(learner, keys)
+    if as_student:
         media = [one for one in media if one.is_published]
-    answers = _answers(learner, keys, {one.media.pk for one in media})
+        shown = {one.media.pk for one in media}
+        answers = [_as_student(one) for one in answers if one.poll.media_id in shown]
     opened = [one for one in media if one.views]
     published = [one for one in media if one.is_published]
     graded = [one for one in answers if one.right is not None]
@@ -152,7 +152,7 @@ FROM analytics_pollanswer WHERE learner_id = %s AND section_id = ANY(%s)
 """
 
 
-def _answers(learner: Learner, sections: list[int], media: set[int]) -> list[GivenAnswer]:
+def _answers(learner: Learner, sections: list[int]) -> list[GivenAnswer]:
     """Of every poll that was offered and is not anonymous."""
     with connection.cursor() as cursor:
         cursor.execute(_ANSWERS, [learner.pk, sections])
@@ -160,8 +160,6 @@ def _answers(learner: Learner, sections: list[int], media: set[int]) -> list[Giv
     polls = Poll.objects.filter(media__section__in=sections, anonymous=False).select_related("media")
     found = []
     for poll in polls:
-        if poll.media_id not in media:
-            continue
         first, latest, right, at = given.get(poll.pk, ("", "", None, None))
         found.append(
             GivenAnswer(
@@ -176,6 +174,12 @@ def _answers(learner: Learner, sections: list[int], media: set[int]) -> list[Giv
             )
         )
     return sorted(found, key=lambda one: (natural(one.media), one.poll.at_seconds or 0, one.poll.pk))
+
+
+def _as_student(one: GivenAnswer) -> GivenAnswer:
+    if one.answered_at is None or one.poll.shows_results(answered=True):
+        return one
+    return replace(one, correct="", right=None)
 
 
 def _correct(poll: Poll, right: bool | None) -> str:

@@ -170,6 +170,12 @@ class Poll(models.Model):
     def is_open(self) -> bool:
         return self.closes_at is None or timezone.now() < self.closes_at
 
+    def shows_results(self, *, answered: bool) -> bool:
+        """To a student who has answered, or has not."""
+        if self.results == self.Results.ANSWERED:
+            return answered
+        return self.results == self.Results.CLOSED and not self.is_open
+
     def grade(self, response: str) -> bool | None:
         """Whether an answer, written as in xAPI, is right; None if the poll is not graded."""
         if not self.is_graded:

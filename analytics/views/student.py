@@ -79,7 +79,7 @@ def my_viewing(request: HttpRequest) -> HttpResponse:
     learner, sections = _myself(signed_in(request))
     if learner is None or not sections:
         return render(request, "analytics/my_viewing.html", {"sections": []})
-    figures = student_figures(learner, sections, published_only=True)
+    figures = student_figures(learner, sections, as_student=True)
     context = _page(request.GET, learner, sections, figures, own=True)
     looks = StudentLook.objects.filter(learner=learner)
     return render(

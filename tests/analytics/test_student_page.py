@@ -166,6 +166,18 @@ def test_students_see_their_own_and_can_watch(lectures, as_ada, section):
     assert not StudentLook.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("results", "closed", "shown"),
+    [("never", True, False), ("answered", False, True), ("closed", False, False), ("closed", True, True)],
+)
+def test_they_see_what_is_right_as_far_as_the_poll_tells(results, closed, shown, lectures, as_ada):
+    past = timezone.now() if closed else None
+    Poll.objects.filter(question="Why sets?").update(results=results, closes_at=past)
+    page = page_of(as_ada, "/my-viewing/")
+    assert table_in(page, "own-answers")[0][4] == ("Yes" if shown else "")
+    assert ("Correct 100 % 1 of 1" in words_of(page)) is shown
+
+
 def test_they_see_how_often_somebody_looked(lectures, ada, as_ada, instructor):
     StudentLook.objects.create(viewer=instructor, learner=ada, what="ALG1")
     page = page_of(as_ada, "/my-viewing/")
