@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -60,12 +61,11 @@ def _known_keys(keys: Iterable[str]) -> dict[str, int]:
     return dict(Identity.objects.filter(key__in=sorted(set(keys))).values_list("key", "pk"))
 
 
-@transaction.atomic
 def _meet(people: Sequence[Person]) -> None:
-    _one_at_a_time()
-    _learners([_named(person) for person in people if not person.is_group])
-    groups = sorted({key_of(person) for person in people if person.is_group})
-    Identity.objects.bulk_create([Identity(key=key) for key in groups], ignore_conflicts=True)
+    with _one_at_a_time():
+        _learners([_named(person) for person in people if not person.is_group])
+        groups = sorted({key_of(person) for person in people if person.is_group})
+        Identity.objects.bulk_create([Identity(key=key) for key in groups], ignore_conflicts=True)
 
 
 def _named(person: Person) -> _Person:
@@ -74,10 +74,20 @@ def _named(person: Person) -> _Person:
     return _Person((key_of(person), sha1_of(person.identifier)), person.name, person.identifier.strip().lower())
 
 
-def _one_at_a_time() -> None:
-    """Two who meet the same person at the same moment would make two learners."""
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two who meet the same person at the same moment would make two learners.
+
+    Given back at once, not at the end of a transaction around it: the check of a large file would keep everybody
+    waiting who brings somebody new.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def learner_of(user: User) -> Learner:
@@ -85,10 +95,8 @@ def learner_of(user: User) -> Learner:
     return _one_learner(_Person((mailto(user.email), sha1_of(user.email)), user.full_name, user.email))
 
 
-@transaction.atomic
 def match_rosters() -> int:
     """Gives everybody on the roster of a linked course their learner; returns how many were new."""
-    _one_at_a_time()
     linked = LmsCourseLink.objects.values("lms_course")
     unknown = (
         RosterEntry.objects.filter(course__in=linked)
@@ -96,13 +104,14 @@ def match_rosters() -> int:
         .select_related("course__configuration")
         .order_by("pk")[:BATCH]
     )
-    entries = list(unknown)
-    people = [_person_of(entry) for entry in entries]
-    learners = _learners(people)
-    RosterLearner.objects.bulk_create(
-        [RosterLearner(entry=entry, learner_id=key) for entry, key in zip(entries, learners, strict=True)],
-        ignore_conflicts=True,
-    )
+    with _one_at_a_time():
+        entries = list(unknown)
+        people = [_person_of(entry) for entry in entries]
+        learners = _learners(people)
+        RosterLearner.objects.bulk_create(
+            [RosterLearner(entry=entry, learner_id=key) for entry, key in zip(entries, learners, strict=True)],
+            ignore_conflicts=True,
+        )
     return len(entries)
 
 
@@ -125,8 +134,7 @@ def _person_of(entry: RosterEntry) -> _Person:
 
 
 def _one_learner(person: _Person) -> Learner:
-    with transaction.atomic():
-        _one_at_a_time()
+    with _one_at_a_time():
         return Learner.objects.get(pk=_learners([person])[0])
 
 

@@ -57,14 +57,21 @@ class EventSource(models.Model):
 
     @classmethod
     def of_the_player(cls) -> Self:
-        """Our own pages. Nobody knows a secret of it."""
-        source = cls.objects.filter(name="echo_lms player").first()
+        return cls._of_ours("echo_lms player", "player")
+
+    @classmethod
+    def of_files(cls) -> Self:
+        return cls._of_ours("CSV files", "csv-files")
+
+    @classmethod
+    def _of_ours(cls, name: str, key: str) -> Self:
+        """For what this system says itself. Nobody knows a secret of it."""
+        source = cls.objects.filter(key=key).first()
         if source is None:
-            source = cls(name="echo_lms player", key="player")
+            source = cls(name=name, key=key)
             source.new_secret()
-            source, _ = cls.objects.get_or_create(
-                name=source.name, defaults={"key": source.key, "secret_digest": source.secret_digest}
-            )
+            defaults = {"name": name, "secret_digest": source.secret_digest}
+            source, _ = cls.objects.get_or_create(key=key, defaults=defaults)
         return source
 
 

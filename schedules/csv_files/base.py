@@ -1,4 +1,4 @@
-"""What the five kinds of files share: their columns, the cells of a row, looking things up, saving fields."""
+"""What the kinds of files share: their columns, the cells of a row, looking things up, saving fields."""
 
 from __future__ import annotations
 
@@ -136,6 +136,7 @@ class FileKind(ABC):
     columns: ClassVar[tuple[Column, ...]]
     importers: ClassVar[tuple[Role, ...]] = ()
     exporters: ClassVar[tuple[Role, ...]] = (Role.SCHEDULERS,)
+    has_export: ClassVar[bool] = True
     # Templates show a kind, and would otherwise make an object of it.
     do_not_call_in_templates: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""The five kinds, and who may use which."""
+"""The kinds of files, and who may use which."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 # In the order in which a new institution imports them: each refers to those before it.
-KINDS: tuple[type[FileKind], ...] = (Rooms, Terms, Users, Sections, Schedules)
+KINDS: list[type[FileKind]] = [Rooms, Terms, Users, Sections, Schedules]
+
+
+def register(kind: type[FileKind]) -> None:
+    """A kind of an app above this one, for its `AppConfig.ready`."""
+    if kind not in KINDS:
+        KINDS.append(kind)
 
 
 def kind_of(name: str) -> type[FileKind]:
@@ -30,4 +36,4 @@ def may_import(kind: type[FileKind], user: User) -> bool:
 
 
 def may_export(kind: type[FileKind], user: User) -> bool:
-    return not roles_of(user).isdisjoint({Role.ADMINISTRATORS, *kind.exporters})
+    return kind.has_export and not roles_of(user).isdisjoint({Role.ADMINISTRATORS, *kind.exporters})

@@ -1,0 +1,252 @@
+"""Views and answers from CSV files: their own form, and Echo360's export."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics import folding
+from analytics.csv_files import Answers, Views, moment, seconds
+from analytics.models import Media, Poll, PollAnswer, Statement, ViewUser, ViewUserDay
+from schedules.csv_files import importing
+from schedules.csv_files.outcome import Kind, Outcome
+from tests.support import timetable, viewing
+
+pytestmark = pytest.mark.django_db
+ECHO360 = (
+    "media_id,media_name,create_date,duration,owner_name,course,user_name,email_address,total_views,total_view_time,"
+    "average_view_time,on_demand_views,live_view_count,downloads,last_viewed"
+)
+
+
+def days_ago(days: int) -> datetime.date:
+    return timezone.now().date() - datetime.timedelta(days=days)
+
+
+def file_of(*rows: dict[str, str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@pytest.fixture
+def section(db):
+    return timetable.section(code="ALG1")
+
+
+@pytest.fixture
+def ada(section):
+    return viewing.student(section, name="Ada", email="ada@example.edu", lms_user_id="1042")
+
+
+@pytest.fixture
+def take(admin):
+    """Checks and saves; what became of the rows."""
+
+    def take(kind: Any, content: bytes, *, good_only: bool = False) -> list[Outcome]:
+        job = importing.upload(kind, "file.csv", content, user=admin)
+        before = Statement.objects.count(), Media.objects.count()
+        found = importing.check(kind, content, user=admin)
+        assert (Statement.objects.count(), Media.objects.count()) == before, "the check saved something"
+        if good_only or all(row.kind != Kind.REFUSED for row in found):
+            importing.save(job, user=admin, good_only=good_only)
+        folding.fold_all()
+        return found
+
+    return take
+
+
+def view(**cells: str) -> dict[str, str]:
+    row = {"course": "ALG1", "media": "Week 1", "email": "ada@example.edu"}
+    return row | {"started": f"{days_ago(3)} 18:30", "from": "0:00", "to": "5:00"} | cells
+
+
+def problem(outcomes: list[Outcome]) -> str:
+    (row,) = [one for one in outcomes if one.kind == Kind.REFUSED]
+    return "; ".join(one.reason for one in row.problems)
+
+
+# --- Views ----------------------------------------------------------------------------------------------
+def test_sittings_are_counted_where_they_were(section, ada, take):
+    media = viewing.media(section, "Week 1")
+    outcomes = take(
+        Views, file_of(view(), view(**{"from": "2:00", "to": "10:00"}), view(started=f"{days_ago(2)}"))
+    )
+    assert [one.kind for one in outcomes] == [Kind.CREATED] * 3
+    seen = ViewUser.objects.get()
+    assert (seen.media_id, seen.learner_id) == (media.pk, ada.pk)
+    assert (seen.views, seen.seconds, seen.watched_seconds) == (3, 300 + 480 + 300, 600)
+    assert sorted(ViewUserDay.objects.values_list("day", flat=True)) == [days_ago(3), days_ago(2)]
+
+
+def test_the_same_file_again_changes_nothing(section, ada, take):
+    viewing.media(section, "Week 1")
+    content = file_of(view(), view(started=f"{days_ago(1)}"))
+    take(Views, content)
+    before = list(ViewUser.objects.values())
+    assert [one.kind for one in take(Views, content)] == [Kind.UNCHANGED] * 2
+    assert list(ViewUser.objects.values()) == before
+
+
+def test_media_that_are_not_known_are_added_if_their_length_is(section, ada, take):
+    assert "length" in problem(take(Views, file_of(view())))
+    take(Views, file_of(view(length="50:00"), view(media="Week 2", length="3000", to="", seconds="60")))
+    assert sorted(Media.objects.values_list("title", "duration_seconds")) == [("Week 1", 3000), ("Week 2", 3000)]
+    assert sorted(ViewUser.objects.values_list("seconds", flat=True)) == [60, 300]
+
+
+def test_by_the_id_in_the_lms(section, ada, take):
+    viewing.media(section, "Week 1")
+    take(Views, file_of(view(email="", lms_id="1042")))
+    assert ViewUser.objects.get().learner_id == ada.pk
+
+
+def test_somebody_unknown_is_kept_until_they_are_known(section, take):
+    viewing.media(section, "Week 1")
+    take(Views, file_of(view(email="later@example.edu")))
+    later = viewing.student(section, email="later@example.edu")
+    assert ViewUser.objects.get().learner_id == later.pk
+
+
+@pytest.mark.parametrize(
+    ("cells", "word"),
+    [
+        ({"course": "BOT1"}, "No section is called so"),
+        ({"email": ""}, "email or lms_id"),
+        ({"email": "ada"}, "not an e-mail"),
+        ({"started": ""}, "when it was watched"),
+        ({"started": "2045"}, "not a date"),
+        ({"started": "02/30/2026"}, "not a date"),
+        ({"started": "1999-01-01"}, "more than a year ago"),
+        ({"started": "2190-01-01"}, "not come yet"),
+        ({"to": ""}, "from and to, or seconds"),
+        ({"to": "0:00"}, "from and to, or seconds"),
+        ({"from": "soon"}, "no length"),
+        ({"from": "1:2:3:4"}, "no length"),
+    ],
+)
+def test_rows_that_cannot_be_used_say_why_and_nothing_is_saved(cells, word, section, ada, take):
+    viewing.media(section, "Week 1")
+    outcomes = take(Views, file_of(view(), view(**cells)))
+    assert word in problem(outcomes)
+    assert outcomes[1].line == 3
+    assert not Statement.objects.exists()
+    take(Views, file_of(view(), view(**cells)), good_only=True)
+    assert ViewUser.objects.get().views == 1
+
+
+def test_a_course_in_two_terms_has_to_be_named(section, ada, take):
+    viewing.media(section, "Week 1")
+    timetable.section(course=section.course, term=section.term, number="002")
+    assert "2 sections are meant" in problem(take(Views, file_of(view())))
+    take(Views, file_of(view(section="001")))
+    assert ViewUser.objects.count() == 1
+
+
+# --- Echo360 --------------------------------------------------------------------------------------------
+def exported(**cells: str) -> bytes:
+    usual = {
+        "media_id": "6f1", "media_name": "Week 1", "create_date": f"{days_ago(9):%m/%d/%Y}",
+        "duration": "00:10:00", "course": "ALG1", "user_name": "Ada",
+        "email_address": "ada@example.edu", "total_views": "2",
+        "total_view_time": "00:15:00", "average_view_time": "00:07:30", "on_demand_views": "2",
+        "live_view_count": "0", "downloads": "0", "last_viewed": f"{days_ago(3):%m/%d/%Y}",
+    }  # fmt: skip
+    row = usual | cells
+    return file_of({name: row.get(name, "") for name in ECHO360.split(",")})
+
+
+def test_an_export_of_echo360_is_read_as_it_is(section, ada, take):
+    assert [one.kind for one in take(Views, exported())] == [Kind.CREATED]
+    media = Media.objects.get()
+    assert (media.title, media.duration_seconds) == ("Week 1", 600)
+    assert media.recorded_at.date() == days_ago(9)
+    seen = ViewUser.objects.get()
+    assert (seen.learner_id, seen.views, seen.seconds, seen.watched_seconds) == (ada.pk, 2, 900, 450)
+    assert ViewUserDay.objects.get().day == days_ago(3)
+
+
+def test_a_later_export_takes_the_place_of_an_earlier_one(section, ada, take):
+    take(Views, exported())
+    later = exported(total_views="3", total_view_time="00:20:00", last_viewed=f"{days_ago(1)}")
+    assert [one.kind for one in take(Views, later)] == [Kind.CHANGED]
+    seen = ViewUser.objects.get()
+    assert (seen.views, seen.seconds) == (3, 1200)
+    assert [one.kind for one in take(Views, later)] == [Kind.UNCHANGED]
+    assert ViewUser.objects.get().seconds == 1200
+    assert "later export" in problem(take(Views, exported()))
+
+
+def test_month_first_and_iso_dates_are_told_apart(section, ada, take):
+    day = days_ago(3)
+    take(Views, exported(last_viewed=day.isoformat(), create_date=day.isoformat()))
+    take(Views, exported(media_name="Week 2", last_viewed=f"{day:%m/%d/%Y} 10:00:00"))
+    assert set(ViewUserDay.objects.values_list("day", flat=True)) == {day}
+    wrong = exported(media_name="Week 3", last_viewed="25/12/2045")
+    assert "There is no 25/12/2045" in problem(take(Views, wrong))
+
+
+# --- Answers --------------------------------------------------------------------------------------------
+def answer(**cells: str) -> dict[str, str]:
+    row = {"course": "ALG1", "media": "Week 1", "question": "Why?", "email": "ada@example.edu"}
+    return row | {"response": "Choice b", "correct": "", "answered": f"{days_ago(3)} 18:30"} | cells
+
+
+def test_answers_to_a_poll_that_is_known(section, ada, take):
+    poll = viewing.poll(viewing.media(section, "Week 1"), question="Why?")
+    rows = [answer(response="a"), answer(answered=f"{days_ago(2)}"), answer(response="d")]
+    outcomes = take(Answers, file_of(*rows), good_only=True)
+    assert "none of the choices" in problem(outcomes)
+    given = PollAnswer.objects.get()
+    assert (given.poll_id, given.learner_id, given.attempts) == (poll.pk, ada.pk, 2)
+    assert (given.first_response, given.latest_response, given.latest_correct) == ("a", "b", True)
+
+
+def test_questions_that_are_not_known_are_added(section, ada, take):
+    viewing.media(section, "Week 1")
+    take(Answers, file_of(answer(response="Because", correct="yes"), answer(response="Hence", correct="no")))
+    poll = Poll.objects.get()
+    assert (poll.question, poll.kind, poll.is_graded) == ("Why?", Poll.Kind.OPEN, False)
+    assert PollAnswer.objects.get().attempts == 2
+
+
+def test_an_anonymous_poll_takes_no_names(section, ada, take):
+    viewing.poll(viewing.media(section, "Week 1"), question="Why?", anonymous=True)
+    assert "anonymous" in problem(take(Answers, file_of(answer(response="a"))))
+
+
+# --- Cells ----------------------------------------------------------------------------------------------
+@given(st.integers(0, 9_999_999))
+def test_lengths_in_both_forms(number):
+    hours, rest = divmod(number, 3600)
+    assert seconds(str(number)) == number
+    if hours < 1000:
+        assert seconds(f"{hours}:{rest // 60:02}:{rest % 60:02}") == number
+
+
+@given(st.integers(2, 360), st.booleans())
+def test_a_day_means_the_same_in_both_forms(days, with_time):
+    day = days_ago(days)
+    suffix = " 12:00:00" if with_time else ""
+    assert moment(f"{day:%m/%d/%Y}{suffix}", american=True) == moment(f"{day}{suffix}")
+
+
+@given(st.text(max_size=30))
+def test_nothing_but_value_error_is_raised(text):
+    for reader in (seconds, moment):
+        try:
+            reader(text)
+        except ValueError as error:
+            found = str(error)
+        else:
+            found = "read"
+        assert found
