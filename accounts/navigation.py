@@ -66,6 +66,12 @@ DESTINATIONS = (
         conditional=True,
     ),
     Destination(
+        "Institution",
+        "institution_figures",
+        frozenset({Role.ADMINISTRATORS}),
+        "See how much is watched and answered in every section of a term, as sums.",
+    ),
+    Destination(
         "My viewing",
         "my_viewing",
         frozenset(),

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import caliper, files, media, poll, settings, student, tab, watch, xapi
+from .views import caliper, files, institution, media, poll, settings, student, tab, watch, xapi
 
 urlpatterns = [
     path("analytics/", tab.analytics, name="analytics"),
+    path("analytics/institution/", institution.institution, name="institution_figures"),
+    path("analytics/institution.csv", institution.institution_file, name="institution_file"),
+    path("analytics/institution/pseudonymised/", institution.pseudonymised, name="pseudonymised"),
     path("analytics/<slug:table>.csv", files.table_file, name="analytics_file"),
     path("analytics/media/<int:key>/", media.media_page, name="media_figures"),
     path("analytics/media/<int:key>/<slug:table>.csv", media.media_file, name="media_file"),

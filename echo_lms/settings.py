@@ -218,6 +218,7 @@ CAPTURE_MAX_MINUTES: int = env.int("CAPTURE_MAX_MINUTES", default=240)
 # --- Analytics --------------------------------------------------------------------------------------
 EVENTS_MAX_BYTES: int = env.int("EVENTS_MAX_BYTES", default=5 * 1024 * 1024)
 EVENTS_KEEP_MONTHS: int = env.int("EVENTS_KEEP_MONTHS", default=12)
+ANALYTICS_SMALL_GROUP: int = env.int("ANALYTICS_SMALL_GROUP", default=10)
 INSTITUTION_TIME_ZONE: str = env.str("INSTITUTION_TIME_ZONE", default="UTC")
 
 # --- Background work --------------------------------------------------------------------------------

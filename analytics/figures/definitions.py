@@ -397,6 +397,27 @@ ACTIVE_DAYS = (
     Column("minutes", "Minutes", MINUTES, Kind.MINUTES),
 )
 
+INSTITUTION = (
+    Column("course", "Course", COURSE),
+    Column("students", "Students", "On the rosters of today.", Kind.NUMBER),
+    Column("media", "Media", "Published media.", Kind.NUMBER),
+    Column("viewers", "Viewers", "Students with at least one view.", Kind.NUMBER),
+    Column("minutes", "Minutes", MINUTES, Kind.MINUTES),
+    Column(
+        "average_of_enrolled",
+        "Average of enrolled",
+        "How much of the published media all enrolled students have seen: the mean. Between 5 and 95 %.",
+        Kind.PERCENT,
+    ),
+    Column(
+        "answered",
+        "Polls answered",
+        "Answers of students, of those that were possible. Anonymous polls have no part. Between 5 and 95 %.",
+        Kind.PERCENT,
+    ),
+    Column("hidden", "Hidden", "Why figures are not shown."),
+)
+
 # By the name of the CSV file.
 TABLES: dict[str, tuple[Column, ...]] = {
     "media": MEDIA,
@@ -416,4 +437,5 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "seen": SEEN,
     "own-answers": OWN_ANSWERS,
     "active-days": ACTIVE_DAYS,
+    "institution": INSTITUTION,
 }

@@ -41,6 +41,7 @@ def navigation(response: HttpResponse) -> list[str]:
             [
                 "Link and schedule",
                 "Schedules",
+                "Institution",
                 "LMS API configurations",
                 "LMS directory",
                 "Places and terms",
@@ -52,6 +53,7 @@ def navigation(response: HttpResponse) -> list[str]:
                 "Home",
                 "Link and schedule",
                 "Schedules",
+                "Institution",
                 "LMS API configurations",
                 "LMS directory",
                 "Places and terms",

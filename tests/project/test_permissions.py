@@ -117,6 +117,9 @@ TABLE: dict[str, Row] = {
     "media_file": row((SIGN_IN, 403, 404, 403, 404), "media_row", "viewers"),
     "poll_figures": row((SIGN_IN, 403, 404, 403, 404), "poll_row"),
     "poll_file": row((SIGN_IN, 403, 404, 403, 404), "poll_row", "choices"),
+    "institution_figures": row(ADMINS),
+    "institution_file": row(ADMINS),
+    "pseudonymised": row(ADMINS),
     # tests/analytics/test_student_page.py.
     "student_figures": row((SIGN_IN, 403, 404, 403, 404), "learner"),
     "student_file": row((SIGN_IN, 403, 404, 403, 404), "learner", "seen"),

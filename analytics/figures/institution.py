@@ -1,0 +1,140 @@
+"""All sections of a term in one table, for administrators: sums, with small groups hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from analytics.enrolment import STUDENTS
+from analytics.suppression import blunt, hidden, total_is_hidden
+from schedules.models import Section
+
+from .tab import course_of, natural
+from .viewing import reading
+
+
+@dataclass(frozen=True)
+class InstitutionRow:
+    """Fields as in `definitions.INSTITUTION`; None where they are hidden."""
+
+    course: str
+    students: int
+    media: int
+    viewers: int | None
+    minutes: float | None
+    average_of_enrolled: float | None
+    answered: float | None
+    hidden: str
+
+
+@dataclass(frozen=True)
+class _Sums:
+    students: int
+    media: int
+    viewers: int
+    seconds: int
+    shares: float
+    polls: int
+    answers: int
+
+    def __add__(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.students + other.students,
+            self.media + other.media,
+            self.viewers + other.viewers,
+            self.seconds + other.seconds,
+            self.shares + other.shares,
+            self.polls + other.polls,
+            self.answers + other.answers,
+        )
+
+
+def institution_figures(sections: Collection[Section]) -> tuple[list[InstitutionRow], InstitutionRow]:
+    """A row for each section, and one for all. Of students alone, over all time. One query."""
+    ordered = sorted(sections, key=lambda one: natural(course_of(one)))
+    known = _sums([section.pk for section in ordered])
+    rows = [known[section.pk] for section in ordered]
+    fewest = settings.ANALYTICS_SMALL_GROUP
+    viewers = [row.viewers for row in rows]
+    places = hidden(viewers, fewest)
+    shown = [
+        _row(course_of(section), known[section.pk], possible, _why(row, place in places, fewest))
+        for place, (section, row) in enumerate(zip(ordered, rows, strict=True))
+        for possible in [(row.students * row.media, row.students * row.polls)]
+    ]
+    total = sum(rows, _Sums(0, 0, 0, 0, 0.0, 0, 0))
+    media = sum(row.students * row.media for row in rows)
+    polls = sum(row.students * row.polls for row in rows)
+    why = _words(fewest) if total_is_hidden(viewers, fewest) else ""
+    return shown, _row("All sections", total, (media, polls), why)
+
+
+def _why(row: _Sums, is_hidden: bool, fewest: int) -> str:
+    if not is_hidden:
+        return ""
+    return _words(fewest) if row.viewers < fewest else "Hidden to protect a smaller one"
+
+
+def _words(fewest: int) -> str:
+    return f"Hidden: fewer than {fewest} viewers"
+
+
+def _row(course: str, sums: _Sums, possible: tuple[int, int], why: str) -> InstitutionRow:
+    media, polls = possible
+    return InstitutionRow(
+        course=course,
+        students=sums.students,
+        media=sums.media,
+        viewers=None if why else sums.viewers,
+        minutes=None if why else sums.seconds / 60,
+        average_of_enrolled=None if why or not media or not sums.viewers else blunt(sums.shares / media),
+        answered=None if why or not polls or not sums.viewers else blunt(sums.answers / polls),
+        hidden=why,
+    )
+
+
+_INSTITUTION = f"""
+WITH {STUDENTS},
+enrolled AS (SELECT section_id, count(*) AS students FROM student GROUP BY section_id),
+published AS (
+    SELECT id, section_id, duration_seconds FROM analytics_media
+    WHERE section_id = ANY(%(sections)s) AND published_at <= %(now)s
+),
+media AS (SELECT section_id, count(*) AS media FROM published GROUP BY section_id),
+viewed AS (
+    SELECT seen.section_id, count(DISTINCT seen.learner_id) AS viewers, sum(seen.seconds) AS seconds,
+           sum(least(seen.watched_seconds::float8 / published.duration_seconds, 1)) AS shares
+    FROM analytics_viewuser seen
+    JOIN published ON published.id = seen.media_id
+    JOIN student ON student.section_id = seen.section_id AND student.learner_id = seen.learner_id
+    GROUP BY seen.section_id
+),
+poll AS (
+    SELECT poll.id, published.section_id FROM analytics_poll poll
+    JOIN published ON published.id = poll.media_id WHERE NOT poll.anonymous
+),
+asked AS (SELECT section_id, count(*) AS polls FROM poll GROUP BY section_id),
+answered AS (
+    SELECT answer.section_id, count(*) AS answers FROM analytics_pollanswer answer
+    JOIN poll ON poll.id = answer.poll_id
+    JOIN student ON student.section_id = answer.section_id AND student.learner_id = answer.learner_id
+    GROUP BY answer.section_id
+)
+SELECT section.id, coalesce(students, 0), coalesce(media, 0), coalesce(viewers, 0), coalesce(seconds, 0)::bigint,
+       coalesce(shares, 0), coalesce(polls, 0), coalesce(answers, 0)
+FROM unnest(%(sections)s) AS section(id)
+LEFT JOIN enrolled ON enrolled.section_id = section.id
+LEFT JOIN media ON media.section_id = section.id
+LEFT JOIN viewed ON viewed.section_id = section.id
+LEFT JOIN asked ON asked.section_id = section.id
+LEFT JOIN answered ON answered.section_id = section.id
+"""  # noqa: S608 - constants
+
+
+def _sums(sections: Sequence[int]) -> dict[int, _Sums]:
+    with reading() as cursor:
+        cursor.execute(_INSTITUTION, {"sections": list(sections), "now": timezone.now()})
+        return {key: _Sums(*sums) for key, *sums in cursor.fetchall()}
