@@ -23,7 +23,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from .models import Activity, Media, Poll
-from .playback import Event, Session, Stretch
+from .playback import Event, Moment, Session, Stretch
 
 # Any number nobody else locks by.
 LOCK = 7_305_410_022
@@ -31,6 +31,7 @@ BATCHES = 2_000
 STATEMENTS = 10_000
 
 Pair: TypeAlias = tuple[int, int | None]
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _RANGE = re.compile(r"\[(\d+),(\d+)\)")
 
 
@@ -187,7 +188,8 @@ def _waiting(cursor: CursorWrapper, limit: int) -> tuple[list[int], int]:
 # --- Sessions -------------------------------------------------------------------------------------------
 _VIEW_EVENTS = """
 SELECT media.id, identity.learner_id, event.session_id, media.section_id, media.duration_seconds,
-       event.occurred, event.statement_id, event.kind, event.at, event."to", event.segments
+       (extract(epoch FROM event.occurred) * 1000000)::bigint, event.statement_id, event.kind, event.at,
+       event."to", event.segments
 FROM analytics_viewevent event
 JOIN analytics_media media ON media.activity_id = event.activity_id
 LEFT JOIN analytics_identity identity ON identity.id = event.identity_id
@@ -232,7 +234,8 @@ def _known_sessions(
 ) -> dict[SessionKey, Session]:
     cursor.execute(
         "SELECT session.media_id, session.learner_id, session.session_id, session.position, session.playing,"
-        " session.last_at, session.last_statement, session.started, session.inferred, session.plays::text,"
+        " (extract(epoch FROM session.last_at) * 1000000)::bigint, session.last_statement,"
+        " (extract(epoch FROM session.started) * 1000000)::bigint, session.inferred, session.plays::text,"
         " session.claimed::text"
         " FROM unnest(%s::int[], %s::uuid[]) AS wanted(media_id, session_id)"
         " JOIN analytics_viewsession session USING (media_id, session_id)",
@@ -319,16 +322,18 @@ def _save_sessions(
     for key, session in sessions.items():
         if session.started is None or session.last is None:
             continue  # without events
-        plays, day = session.effective_plays, session.started.astimezone(zone).date()
+        plays, started = session.effective_plays, _date(session.started)
+        (last_at, last_statement), day = session.last, started.astimezone(zone).date()
         columns.append(
             (
                 media[key.media].section,
                 key.media,
                 key.learner,
                 key.session,
-                session.started,
+                started,
                 day,
-                *session.last,
+                _date(last_at),
+                last_statement,
                 session.position,
                 session.playing,
                 _array(plays),
@@ -360,6 +365,10 @@ ON CONFLICT (media_id, session_id, learner_id) DO UPDATE SET
     playing = excluded.playing, plays = excluded.plays, inferred = excluded.inferred,
     claimed = excluded.claimed, seconds = excluded.seconds, watched = excluded.watched
 """
+
+
+def _date(moment: Moment) -> datetime.datetime:
+    return _EPOCH + datetime.timedelta(microseconds=moment)
 
 
 def _stretches(text: str) -> list[Stretch]:

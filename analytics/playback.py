@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from math import floor
 from typing import NamedTuple, TypeAlias
 
 Stretch: TypeAlias = tuple[int, int]
+# Microseconds since 1970: a million of them are read from the database in a third of the time of dates.
+Moment: TypeAlias = int
 
 
 class Kind(IntEnum):
@@ -26,7 +27,7 @@ class Kind(IntEnum):
 class Event(NamedTuple):
     """Orders by moment, then by the statement's id. `at`, `to`: seconds in the media; `segments` flat."""
 
-    occurred: datetime.datetime
+    occurred: Moment
     statement: uuid.UUID
     kind: int
     at: float | None = None
@@ -34,7 +35,7 @@ class Event(NamedTuple):
     segments: Sequence[float] | None = None
 
     @property
-    def place(self) -> tuple[datetime.datetime, uuid.UUID]:
+    def place(self) -> tuple[Moment, uuid.UUID]:
         return self.occurred, self.statement
 
 
@@ -45,8 +46,8 @@ class Session:
     length: int
     position: float | None = None
     playing: bool = False
-    last: tuple[datetime.datetime, uuid.UUID] | None = None
-    started: datetime.datetime | None = None
+    last: tuple[Moment, uuid.UUID] | None = None
+    started: Moment | None = None
     # In their order, replays included; what is played on without a jump is one stretch.
     plays: list[Stretch] = field(default_factory=list)
     claimed: list[Stretch] = field(default_factory=list)
