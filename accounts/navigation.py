@@ -66,7 +66,7 @@ DESTINATIONS = (
         conditional=True,
     ),
     Destination(
-        "Institution",
+        "Figures",
         "institution_figures",
         frozenset({Role.ADMINISTRATORS}),
         "See how much is watched and answered in every section of a term, as sums.",
@@ -99,9 +99,10 @@ DESTINATIONS = (
     ),
     Destination(
         "Media",
-        "admin:analytics_media_changelist",
+        "admin:app_list",
         frozenset({Role.ADMINISTRATORS}),
-        "Upload videos and captions, say who can watch them when, and ask questions in them.",
+        "Upload videos, ask questions in them, let other systems send what was watched, erase people.",
+        ("analytics",),
     ),
     Destination(
         "People",

@@ -41,7 +41,7 @@ def navigation(response: HttpResponse) -> list[str]:
             [
                 "Link and schedule",
                 "Schedules",
-                "Institution",
+                "Figures",
                 "LMS API configurations",
                 "LMS directory",
                 "Places and terms",
@@ -53,7 +53,7 @@ def navigation(response: HttpResponse) -> list[str]:
                 "Home",
                 "Link and schedule",
                 "Schedules",
-                "Institution",
+                "Figures",
                 "LMS API configurations",
                 "LMS directory",
                 "Places and terms",
