@@ -20,6 +20,9 @@ COPY echo_lms/ echo_lms/
 COPY accounts/ accounts/
 COPY canvas/ canvas/
 COPY configurations/ configurations/
+COPY directory/ directory/
+COPY schedules/ schedules/
+COPY analytics/ analytics/
 COPY templates/ templates/
 COPY static/ static/
 # The settings refuse to start without their secrets; these stand in for this one command.

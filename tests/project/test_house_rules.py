@@ -58,3 +58,8 @@ def test_every_test_folder_is_a_package():
     folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
 
     assert [folder for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
+
+
+def test_the_image_has_every_package_of_the_product():
+    copied = (ROOT / "Dockerfile").read_text()
+    assert [name for name in PRODUCT if f"COPY {name}/ {name}/" not in copied] == []
