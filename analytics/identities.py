@@ -58,7 +58,10 @@ def known(people: Iterable[Person]) -> dict[Person, int]:
 
 
 def _known_keys(keys: Iterable[str]) -> dict[str, int]:
-    return dict(Identity.objects.filter(key__in=sorted(set(keys))).values_list("key", "pk"))
+    # By hand: the ORM takes longer over a hundred parameters than the database over the question.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key, id FROM analytics_identity WHERE key = ANY(%s)", [list(set(keys))])
+        return dict(cursor.fetchall())
 
 
 def _meet(people: Sequence[Person]) -> None:

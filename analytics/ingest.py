@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import uuid
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,13 +57,10 @@ def store(
     ids = _resolve(reads)
     with transaction.atomic(), connection.cursor() as cursor:
         place = _next_place(cursor)
-        new = _insert_statements(cursor, place, reads, ids)
-        if len(new) < len(reads):
-            _check_repeated(cursor, [one for one in reads if one.id not in new])
-        if new:
-            kept = [one if key.id in new else None for one, key in zip(statements, reads, strict=True)]
-            _insert_batch(cursor, place, source, kept, version, count=len(new))
-            _insert_events(cursor, place, reads, ids, new)
+        repeated = _insert(cursor, place, source, statements, reads, ids, version)
+        if repeated:
+            _check_repeated(cursor, [one for one in reads if one.id in repeated])
+            _leave_out(cursor, place, statements, reads, repeated)
     return [one.id for one in reads]
 
 
@@ -137,39 +134,122 @@ VERBS = _Remembered(Verb._meta.db_table)
 ACTIVITIES = _Remembered(Activity._meta.db_table)
 
 
-# --- Statements -----------------------------------------------------------------------------------------
+# --- Rows -----------------------------------------------------------------------------------------------
+# One query for all tables: going to the database and back costs as much as storing some twenty rows. What hangs on
+# a statement waits for it (`id IN new`), so that everybody writes the tables in the same order.
+_INSERT = """
+    WITH told AS (
+        SELECT * FROM json_to_recordset(%(rows)s) AS row(
+            id uuid, position smallint, digest text, verb int, actor int, object int, registration uuid,
+            activities int[], agents int[], voids uuid, occurred timestamptz, session uuid, kind smallint,
+            "at" float8, "to" float8, segments float8[], parent int, response text, success bool)
+    ), new AS (
+        INSERT INTO analytics_statement (id, stored, batch_id, position, digest, verb_id, actor_id, object_id,
+                                         registration, activities, agents)
+        SELECT id, %(stored)s, %(batch)s, position, decode(digest, 'hex'), verb, actor, object, registration,
+               activities, agents
+        FROM told ORDER BY id
+        ON CONFLICT (id) DO NOTHING RETURNING id
+    ), batch AS (
+        INSERT INTO analytics_statementbatch (id, stored, source_id, statements, version, body)
+        VALUES (%(batch)s, %(stored)s, %(source)s, %(count)s, %(version)s, %(body)s)
+    ), views AS (
+        INSERT INTO analytics_viewevent (batch_id, stored, position, statement_id, occurred, activity_id,
+                                         identity_id, session_id, kind, "at", "to", segments)
+        SELECT %(batch)s, %(stored)s, position, id, occurred, object, actor, session, kind, "at", "to", segments
+        FROM told WHERE kind IS NOT NULL AND id IN (SELECT id FROM new)
+    ), answers AS (
+        INSERT INTO analytics_answerevent (batch_id, stored, position, statement_id, occurred, activity_id,
+                                           parent_id, identity_id, response, success)
+        SELECT %(batch)s, %(stored)s, position, id, occurred, object, parent, actor, response, success
+        FROM told WHERE response IS NOT NULL AND id IN (SELECT id FROM new)
+    ), voids AS (
+        INSERT INTO analytics_statementvoid (target, voided_by)
+        SELECT voids, id FROM told WHERE voids IS NOT NULL AND id IN (SELECT id FROM new) ORDER BY voids
+        ON CONFLICT (target) DO NOTHING
+    )
+    SELECT id FROM told WHERE id NOT IN (SELECT id FROM new)
+"""
+
+
 def _next_place(cursor: CursorWrapper) -> Place:
     cursor.execute("SELECT nextval('analytics_batch_id'), clock_timestamp()")
     return Place(*cursor.fetchone())
 
 
-def _insert_statements(cursor: CursorWrapper, place: Place, reads: Sequence[Read], ids: _Ids) -> set[uuid.UUID]:
-    """Returns the ids that were not there yet."""
-    rows = [
-        {
-            "id": one.id,
-            "position": position,
-            "digest": one.digest.hex(),
-            "verb": ids.verbs[one.verb],
-            "actor": ids.people[one.actor] if one.actor else None,
-            "object": ids.activities[one.target] if one.target else None,
-            "registration": one.registration,
-            "activities": [ids.activities[iri] for iri in one.activities],
-            "agents": [key for person in one.people if (key := ids.people[person]) is not None],
-        }
-        for position, one in enumerate(reads)
-    ]
+def _insert(
+    cursor: CursorWrapper,
+    place: Place,
+    source: EventSource,
+    statements: Sequence[dict[str, Any]],
+    reads: Sequence[Read],
+    ids: _Ids,
+    version: str,
+) -> set[uuid.UUID]:
+    """Returns the ids that were there already: nothing of theirs is stored but in the batch's body."""
+    rows = [_row(position, one, place, ids) for position, one in enumerate(reads)]
     cursor.execute(
-        "INSERT INTO analytics_statement"
-        " (id, stored, batch_id, position, digest, verb_id, actor_id, object_id, registration, activities, agents)"
-        " SELECT id, %s, %s, position, decode(digest, 'hex'), verb, actor, object, registration, activities,"
-        "        agents"
-        " FROM json_to_recordset(%s) AS row(id uuid, position smallint, digest text, verb int, actor int,"
-        "                                   object int, registration uuid, activities int[], agents int[])"
-        " ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id",
-        [place.stored, place.batch, _json(rows)],
+        _INSERT,
+        {
+            # One parameter: some twenty arrays of a hundred values would take longer to write than to store.
+            "rows": msgspec.json.encode(rows).decode(),
+            "batch": place.batch,
+            "stored": place.stored,
+            "source": source.pk,
+            "count": len(reads),
+            "version": version,
+            "body": _body(statements),
+        },
     )
     return {key for (key,) in cursor.fetchall()}
+
+
+def _row(position: int, one: Read, place: Place, ids: _Ids) -> dict[str, Any]:
+    people, activities = ids.people, ids.activities
+    row = {
+        "id": one.id,
+        "position": position,
+        "digest": one.digest.hex(),
+        "verb": ids.verbs[one.verb],
+        "actor": people[one.actor] if one.actor else None,
+        "object": activities[one.target] if one.target else None,
+        "registration": one.registration,
+        "activities": [activities[iri] for iri in one.activities],
+        "agents": [key for person in one.people if (key := people[person]) is not None],
+        "voids": one.voids,
+    }
+    if one.view:
+        occurred = occurred_at(one.timestamp, place.stored)
+        row |= _view_of(
+            one.view, occurred, one.view.session or one.registration or _session_of_the_day(one, occurred)
+        )
+    if one.answer:
+        row |= _answer_of(one.answer, occurred_at(one.timestamp, place.stored), activities)
+    return row
+
+
+def _view_of(view: View, occurred: datetime.datetime, session: uuid.UUID) -> dict[str, Any]:
+    return {
+        "occurred": occurred,
+        "session": session,
+        "kind": int(view.kind),
+        "at": view.at,
+        "to": view.to,
+        "segments": view.segments,
+    }
+
+
+def _answer_of(answer: Answer, occurred: datetime.datetime, activities: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "occurred": occurred,
+        "parent": activities[answer.parent] if answer.parent else None,
+        "response": answer.response,
+        "success": answer.success,
+    }
+
+
+def _body(statements: Sequence[dict[str, Any] | None]) -> bytes:
+    return zlib.compress(msgspec.json.encode(statements), 1)
 
 
 def _check_repeated(cursor: CursorWrapper, repeated: Sequence[Read]) -> None:
@@ -181,84 +261,22 @@ def _check_repeated(cursor: CursorWrapper, repeated: Sequence[Read]) -> None:
             raise Contradiction(f"There is another statement with the id {one.id}.")
 
 
-def _insert_batch(
+def _leave_out(
     cursor: CursorWrapper,
     place: Place,
-    source: EventSource,
-    statements: Sequence[dict[str, Any] | None],
-    version: str,
-    *,
-    count: int,
+    statements: Sequence[dict[str, Any]],
+    reads: Sequence[Read],
+    repeated: set[uuid.UUID],
 ) -> None:
-    body = zlib.compress(msgspec.json.encode(statements), 1)
-    cursor.execute(
-        "INSERT INTO analytics_statementbatch (id, stored, source_id, statements, version, body)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        [place.batch, place.stored, source.pk, count, version, body],
-    )
-
-
-# --- Events ---------------------------------------------------------------------------------------------
-def _insert_events(
-    cursor: CursorWrapper, place: Place, reads: Sequence[Read], ids: _Ids, new: set[uuid.UUID]
-) -> None:
-    told = [(position, one) for position, one in enumerate(reads) if one.id in new]
-    views = [_view_row(position, one, one.view, place, ids) for position, one in told if one.view]
-    answers = [_answer_row(position, one, one.answer, place, ids) for position, one in told if one.answer]
-    voids = sorted((one.voids, one.id) for _, one in told if one.voids)
-    if views:
+    """Each statement is kept in one body alone, so that whoever is erased is erased from there."""
+    kept = [None if one.id in repeated else told for told, one in zip(statements, reads, strict=True)]
+    if len(repeated) == len(reads):
+        cursor.execute("DELETE FROM analytics_statementbatch WHERE id = %s AND stored = %s", place)
+    else:
         cursor.execute(
-            "INSERT INTO analytics_viewevent (batch_id, stored, position, statement_id, occurred, activity_id,"
-            ' identity_id, session_id, kind, "at", "to", segments)'
-            " SELECT %s, %s, * FROM json_to_recordset(%s)"
-            "   AS row(position smallint, statement uuid, occurred timestamptz, activity int, identity int,"
-            '          session uuid, kind smallint, "at" float8, "to" float8, segments float8[])',
-            [place.batch, place.stored, _json(views)],
+            "UPDATE analytics_statementbatch SET body = %s, statements = %s WHERE id = %s AND stored = %s",
+            [_body(kept), len(reads) - len(repeated), *place],
         )
-    if answers:
-        cursor.execute(
-            "INSERT INTO analytics_answerevent (batch_id, stored, position, statement_id, occurred, activity_id,"
-            " parent_id, identity_id, response, success)"
-            " SELECT %s, %s, * FROM json_to_recordset(%s)"
-            "   AS row(position smallint, statement uuid, occurred timestamptz, activity int, parent int,"
-            "          identity int, response text, success bool)",
-            [place.batch, place.stored, _json(answers)],
-        )
-    if voids:
-        cursor.execute(
-            "INSERT INTO analytics_statementvoid (target, voided_by) SELECT * FROM unnest(%s::uuid[], %s::uuid[])"
-            " ON CONFLICT (target) DO NOTHING",
-            [[target for target, _ in voids], [by for _, by in voids]],
-        )
-
-
-def _view_row(position: int, one: Read, view: View, place: Place, ids: _Ids) -> dict[str, Any]:
-    occurred = occurred_at(one.timestamp, place.stored)
-    return {
-        "position": position,
-        "statement": one.id,
-        "occurred": occurred,
-        "activity": ids.activities[view.activity],
-        "identity": ids.people[one.actor] if one.actor else None,
-        "session": view.session or one.registration or _session_of_the_day(one, occurred),
-        "kind": int(view.kind),
-        "at": view.at,
-        "to": view.to,
-        "segments": view.segments,
-    }
-
-
-def _answer_row(position: int, one: Read, answer: Answer, place: Place, ids: _Ids) -> dict[str, Any]:
-    return {
-        "position": position,
-        "statement": one.id,
-        "occurred": occurred_at(one.timestamp, place.stored),
-        "activity": ids.activities[answer.activity],
-        "parent": ids.activities[answer.parent] if answer.parent else None,
-        "identity": ids.people[one.actor] if one.actor else None,
-        "response": answer.response,
-        "success": answer.success,
-    }
 
 
 def occurred_at(timestamp: datetime.datetime | None, stored: datetime.datetime) -> datetime.datetime:
@@ -272,8 +290,3 @@ def _session_of_the_day(one: Read, occurred: datetime.datetime) -> uuid.UUID:
     who = identities.key_of(one.actor) if one.actor else ""
     day = occurred.astimezone(datetime.UTC).date()
     return uuid.uuid5(_SESSIONS, f"{who} {one.target} {day}")
-
-
-def _json(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows as one parameter: some fifteen arrays of a hundred values would take longer to write than to store."""
-    return msgspec.json.encode(rows).decode()

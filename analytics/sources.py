@@ -67,11 +67,17 @@ def of_bearer(header: str) -> EventSource:
 
 
 def _with(key: str, secret: str) -> EventSource:
-    source = None if "\0" in key else EventSource.objects.filter(key=key).first()
+    source = None if "\0" in key else _by(key)
     if source is None or not source.is_active or not source.has_secret(secret):
         raise Unknown("There is no event source with this key and secret, or it was revoked.")
     _note_use(source)
     return source
+
+
+def _by(key: str) -> EventSource | None:
+    """As SQL, for every request asks it: writing it anew would take as long as the answer."""
+    found = EventSource.objects.raw("SELECT * FROM analytics_eventsource WHERE key = %s", [key])
+    return next(iter(found), None)
 
 
 def _note_use(source: EventSource) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from django.core.handlers.wsgi import WSGIHandler
     from django.http import HttpRequest, HttpResponse
 
-WORKERS, THREADS = 2, 4
 EMPTY = "/empty"
 
 
@@ -50,11 +49,11 @@ def server() -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    command = ["gunicorn", "bench.web:application()", "-b", f"127.0.0.1:{port}", "-w", str(WORKERS)]
-    command += ["--threads", str(THREADS), "--log-level", "critical"]
+    command = ["gunicorn", "-c", "echo_lms/gunicorn.py", "bench.web:application()", "--log-level", "critical"]
+    command += ["--max-requests", "0"]  # this client does not knock again when a worker retires
     root, quiet = Path(__file__).resolve().parents[1], subprocess.DEVNULL
     # As in an installation, not as in the tests.
-    settings = os.environ | {"DEBUG": "0", "DATABASE_CONN_MAX_AGE": "60"}
+    settings = os.environ | {"DEBUG": "0", "DATABASE_CONN_MAX_AGE": "60", "BIND": f"127.0.0.1:{port}"}
     with subprocess.Popen(
         [sys.executable, "-m", *command], cwd=root, env=settings, stdout=quiet, stderr=quiet
     ) as process:

@@ -6,6 +6,7 @@ import datetime
 import json
 import threading
 import uuid
+import zlib
 from typing import Any
 
 import pytest
@@ -489,10 +490,19 @@ def test_requests_cost_the_same_however_many_statements(sender, django_assert_nu
     ingest.ACTIVITIES.ids.update(ingest.ACTIVITIES(["https://e.org/m", "https://w3id.org/xapi/video"]))
     for count in (1, 50):
         told = [told_viewing("played", "https://e.org/m", now, time=0) for _ in range(count)]
-        with django_assert_num_queries(
-            8
-        ):  # source, identities, savepoint, place, statements, batch, events, release
+        with django_assert_num_queries(6):  # source, identities, savepoint, place, all rows, release
             sender.post(told)
+
+
+def test_a_statement_that_comes_again_is_kept_in_one_body_alone(sender):
+    first, second = statement(), statement()
+    sender.post([first])
+    sender.post([first, second])
+    sender.post([first, second])
+    batches = StatementBatch.objects.order_by("id")
+    bodies = [json.loads(zlib.decompress(bytes(batch.body))) for batch in batches]
+    assert [[one and one["id"] for one in body] for body in bodies] == [[first["id"]], [None, second["id"]]]
+    assert [batch.statements for batch in batches] == [1, 1]
 
 
 # --- For ourselves --------------------------------------------------------------------------------------
