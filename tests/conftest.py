@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Group
+from django.core.cache import cache
 from django.db.models.signals import post_save
 
 from configurations import budget
@@ -74,11 +75,12 @@ def no_secret_is_logged() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Ids that this process has seen are those of another test's database."""
+    """What this process has seen is of another test's database."""
     from analytics import ingest  # noqa: PLC0415 - models need the settings first
 
     ingest.VERBS.ids.clear()
     ingest.ACTIVITIES.ids.clear()
+    cache.clear()
 
 
 # --- The cast ---------------------------------------------------------------------------------------------

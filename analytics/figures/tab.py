@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import cache
 from django.utils import timezone
 
 from analytics.enrolment import Student, students_of
@@ -24,6 +26,8 @@ from .viewing import Activity, Day, LearnerViews, MediaViews, Viewing, activity,
 NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 DAILY = 92
 WEEKLY = 2 * 366
+# Seconds.
+REMEMBERED = 300
 
 
 @dataclass(frozen=True)
@@ -121,10 +125,23 @@ def sums(facts: Facts) -> Sums:
 
 
 def sums_before(facts: Facts) -> Sums | None:
-    """Of as many days before, of today's students; None where the range has no beginning. Two queries."""
+    """Of as many days before, of today's students; None where the range has no beginning. Two queries, the first
+    time; then remembered for some minutes, as these days are over and what comes late changes little.
+    """
     before = facts.selection.before
     if before is None:
         return None
+    found: Sums | None = cache.get_or_set(_name_of(before), lambda: _sums_of(before, facts), REMEMBERED)
+    return found
+
+
+def _name_of(selection: Selection) -> str:
+    sections = hashlib.sha256(repr(selection.sections).encode()).hexdigest()
+    who = "students" if selection.students_only else "everyone"
+    return f"sums:{selection.first}:{selection.last}:{who}:{sections}"
+
+
+def _sums_of(before: Selection, facts: Facts) -> Sums:
     answers = polling(before)
     return _sums(facts, viewing(before), answers, _asked(facts.polls, before, answers))
 

@@ -228,6 +228,14 @@ def test_cards_of_the_range_before(world, selection):
         _are_the_sums(before, world, replace(selection, first=first, last=selection.first - day))
 
 
+def test_the_range_before_is_not_asked_for_at_every_look(world, selection, django_assert_num_queries):
+    facts = tab.read(selection, world.sections)
+    first = tab.sums_before(facts)
+
+    with django_assert_num_queries(0):
+        assert tab.sums_before(facts) == first
+
+
 def _are_the_sums(found: tab.Sums, world: World, of: Selection) -> None:
     sittings = world.sat(of)
     pairs = world.pairs(sittings)
