@@ -133,14 +133,15 @@ def _fold(*, quick: bool) -> dict[str, float]:
     sessions = 1_000 if quick else 100_000
     return {
         "fold_us_per_event": round(seconds / folded * 1e6, 1),
-        "fold_worst_us_per_event": _mixed(sessions, late=False),
-        "fold_late_us_per_event": _mixed(sessions // 10, late=True),
+        "fold_mixed_us_per_event": _mixed(sessions, lectures.IN_ORDER),
+        "fold_worst_us_per_event": _mixed(sessions, lectures.SHUFFLED),
+        "fold_late_us_per_event": _mixed(sessions // 10, lectures.LATE),
     }
 
 
-def _mixed(sessions: int, *, late: bool) -> float:
+def _mixed(sessions: int, after: str) -> float:
     """Microseconds per event where hardly two events of a batch belong to one session."""
-    count = lectures.more(sessions, late=late)
+    count = lectures.more(sessions, after)
     started = time.perf_counter()
     folding.fold_all()
     return round((time.perf_counter() - started) / count * 1e6, 1)

@@ -152,12 +152,14 @@ FROM (
 """
 
 
-def more(sessions: int, *, late: bool) -> int:
-    """Two further events of so many sessions that exist, all mixed; returns how many.
+# When further events happened, from the last one that is counted of their session.
+IN_ORDER = "number * interval '1 millisecond'"
+SHUFFLED = "random() * interval '2 minutes'"
+LATE = "(random() - 1) * interval '2 minutes'"
 
-    Late ones come before what is counted already.
-    """
-    after = "(random() - 1) * interval '2 minutes'" if late else "random() * interval '2 minutes'"
+
+def more(sessions: int, after: str) -> int:
+    """Two further events of so many sessions that exist, all mixed; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
         cursor.execute("SELECT max(id) + 1 FROM analytics_statementbatch")

@@ -7,7 +7,9 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import heartbeat_sent, setup_logging
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init
+
+from echo_lms.garbage import leave_alone_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "echo_lms.settings")
 
@@ -68,6 +70,11 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def use_django_logging(**_: Any) -> None:
     """Celery would install handlers of its own, past the redaction; Django's are already in place."""
+
+
+@worker_process_init.connect
+def begin_work(**_: Any) -> None:
+    leave_alone_what_is_loaded()
 
 
 @heartbeat_sent.connect

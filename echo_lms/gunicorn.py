@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
+
+from echo_lms.garbage import leave_alone_what_is_loaded
 
 bind = os.environ.get("BIND", "0.0.0.0:8000")  # inside its container; the demo sets BIND to loopback
 workers = int(os.environ.get("WEB_WORKERS", "2"))
@@ -21,7 +22,4 @@ errorlog = "-"
 
 
 def post_worker_init(_worker: object) -> None:
-    """What is loaded by now stays for good: the collector need not walk through all of it again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    leave_alone_what_is_loaded()
