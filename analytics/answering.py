@@ -206,11 +206,7 @@ def _definition(poll: Poll) -> dict[str, Any]:
 
 def polls_of(media: Media) -> list[Poll]:
     """Those asked here. What other systems ask in the same media is known by its answers only."""
-    polls = [one for one in media.polls.select_related("activity").order_by("at_seconds", "pk") if _is_ours(one)]
+    polls = [one for one in media.polls.select_related("activity").order_by("at_seconds", "pk") if one.is_ours]
     for poll in polls:
         poll.media = media
     return polls
-
-
-def _is_ours(poll: Poll) -> bool:
-    return poll.activity.iri.endswith(f"/polls/{poll.uuid}")

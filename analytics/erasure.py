@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from . import folding
+from . import folding, ingest
 from .models import Erasure, Learner
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 def erase(learner: Learner, *, by: User | None) -> Erasure:
     """Statements that name the person, events, figures and names go; what others did stays as it was.
 
-    Reads all events once: seconds for millions of them. Somebody who is still on a roster is met again as a person
-    without a past; a statement that is sent again after this is accepted and not stored, as its id stays known.
+    Reads all events once: seconds for millions of them, in which no statements are stored. Somebody who is still
+    on a roster is met again as a person without a past; a statement that is sent again after this is accepted and
+    not stored, as its id stays known.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        ingest.nobody_stores(cursor)
         folding.lock(cursor)
         identities = list(learner.identities.values_list("pk", flat=True))
         count = _erase_statements(cursor, identities)

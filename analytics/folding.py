@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import re
 import uuid
 import zlib
@@ -19,16 +20,20 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from .models import Activity, Media, Poll
 from .playback import Event, Moment, Session, Stretch, total
 
+logger = logging.getLogger(__name__)
+
 # Any number nobody else locks by.
 LOCK = 7_305_410_022
 BATCHES = 2_000
+# What an event can be wrong by; a lost connection or a deadlock is none of it, and is tried again.
+WRONG_DATA = (DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
 STATEMENTS = 10_000
 
 Pair: TypeAlias = tuple[int, int | None]
@@ -49,6 +54,13 @@ class Where(NamedTuple):
     length: int
 
 
+class Told(NamedTuple):
+    """Events in their order, and when the first of them was stored."""
+
+    events: list[Event]
+    stored: datetime.datetime
+
+
 @dataclass
 class _Touched:
     """What has to be summed up anew."""
@@ -67,8 +79,16 @@ class _Touched:
 def fold(limit: int = STATEMENTS) -> int:
     """Folds the oldest batches, at least one, with about `limit` statements; returns how many statements they had.
 
-    0: there is nothing to do, or another process is at it.
+    0: there is nothing to do, or another process is at it. A batch that cannot be folded is set aside with the
+    reason, so that those behind it are counted.
     """
+    try:
+        return _fold(limit)
+    except WRONG_DATA:
+        return _fold_one_by_one(limit)
+
+
+def _fold(limit: int) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
@@ -84,6 +104,34 @@ def fold(limit: int = STATEMENTS) -> int:
                 [timezone.now(), batches],
             )
         return count
+
+
+def _fold_one_by_one(limit: int) -> int:
+    folded = 0
+    while folded < limit:
+        with connection.cursor() as cursor:
+            oldest, _ = _waiting(cursor, 1)
+        try:
+            count = _fold(1)
+        except WRONG_DATA as error:
+            logger.exception("A request of statements cannot be folded and is set aside", extra={"batch": oldest})
+            count = _set_aside(oldest, f"{type(error).__name__}: {error}")
+        if not count:
+            break
+        folded += count
+    return folded
+
+
+def _set_aside(batches: list[int], problem: str) -> int:
+    """How many statements they have."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        lock(cursor)
+        cursor.execute(
+            "UPDATE analytics_statementbatch SET folded_at = %s, problem = %s"
+            " WHERE id = ANY(%s) AND folded_at IS NULL RETURNING statements",
+            [timezone.now(), _text(problem)[:1000], batches],
+        )
+        return sum(count for (count,) in cursor.fetchall())
 
 
 def fold_all() -> int:
@@ -190,7 +238,7 @@ def _waiting(cursor: CursorWrapper, limit: int) -> tuple[list[int], int]:
 _VIEW_EVENTS = """
 SELECT media.id, identity.learner_id, event.session_id, media.section_id, media.duration_seconds,
        (extract(epoch FROM event.occurred) * 1000000)::bigint, event.statement_id, event.kind, event.at,
-       event."to", event.segments
+       event."to", event.segments, event.stored
 FROM analytics_viewevent event
 JOIN analytics_media media ON media.activity_id = event.activity_id
 LEFT JOIN analytics_identity identity ON identity.id = event.identity_id
@@ -199,31 +247,36 @@ WHERE {where}
   AND (event.identity_id IS NULL OR identity.id IS NOT NULL)
   AND NOT EXISTS (SELECT FROM analytics_statementvoid void WHERE void.target = event.statement_id)
 """
-Events: TypeAlias = dict[SessionKey, list[Event]]
+Events: TypeAlias = dict[SessionKey, Told]
 
 
 def _view_events(cursor: CursorWrapper, where: str, parameters: Sequence[Any]) -> tuple[Events, dict[int, Where]]:
-    cursor.execute(_VIEW_EVENTS.format(where=where), parameters)
-    events: Events = defaultdict(list)
+    # Requests are numbered as they are stored: of a session the first row is that of the first event stored.
+    cursor.execute(_VIEW_EVENTS.format(where=where) + " ORDER BY event.batch_id", parameters)
+    told: Events = {}
     media: dict[int, Where] = {}
-    for media_id, learner, session, section, length, *event in cursor.fetchall():
-        events[SessionKey(media_id, learner, session)].append(Event(*event))
+    for media_id, learner, session, section, length, *event, stored in cursor.fetchall():
+        key = SessionKey(media_id, learner, session)
+        if key not in told:
+            told[key] = Told([], stored)
+        told[key].events.append(Event(*event))
         if media_id not in media:
             media[media_id] = Where(section, length)
-    for found in events.values():
-        found.sort()
-    return events, media
+    for events, _ in told.values():
+        events.sort()
+    return told, media
 
 
 def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) -> None:
     events, media = _view_events(cursor, "event.batch_id = ANY(%s)", [batches])
     sessions = _known_sessions(cursor, events, media)
     anew = set(_voided_sessions(cursor, batches))
-    for key, told in events.items():
+    for key, (told, stored) in events.items():
         session = sessions.setdefault(key, Session(media[key.media].length))
         if key in anew or not session.follows(told[0]):
             anew.add(key)
             continue
+        session.stored = session.stored or stored
         for event in told:
             session.fold(event)
     _save_sessions(cursor, {key: sessions[key] for key in events if key not in anew}, media, touched)
@@ -237,14 +290,27 @@ def _known_sessions(
         "SELECT session.media_id, session.learner_id, session.session_id, session.position, session.playing,"
         " (extract(epoch FROM session.last_at) * 1000000)::bigint, session.last_statement,"
         " (extract(epoch FROM session.started) * 1000000)::bigint, session.inferred, session.plays::text,"
-        " session.claimed::text"
+        " session.claimed::text, session.first_stored"
         " FROM unnest(%s::int[], %s::uuid[]) AS wanted(media_id, session_id)"
         " JOIN analytics_viewsession session USING (media_id, session_id)",
         [[key.media for key in keys], [key.session for key in keys]],
     )
     found = {}
     for row in cursor.fetchall():
-        media_id, learner, session, position, playing, last_at, statement, started, inferred, plays, claimed = row
+        (
+            media_id,
+            learner,
+            session,
+            position,
+            playing,
+            last_at,
+            statement,
+            started,
+            inferred,
+            plays,
+            claimed,
+            stored,
+        ) = row
         found[SessionKey(media_id, learner, session)] = Session(
             length=media[media_id].length,
             position=position,
@@ -253,6 +319,7 @@ def _known_sessions(
             started=started,
             plays=[] if inferred else _stretches(plays),
             claimed=_stretches(claimed),
+            stored=stored,
         )
     return found
 
@@ -294,10 +361,9 @@ def _read_sessions_anew(
     """Sessions that meet a condition, from all their events. Those whose events were dropped stay as they are."""
     cursor.execute("SELECT max(until) FROM analytics_rawdrop")
     dropped: datetime.date | None = cursor.fetchone()[0]
-    # A day more: an event may be stored somewhat before it is said to have occurred.
-    complete_from = (dropped or datetime.date.min) + datetime.timedelta(days=1)
+    complete_from = dropped or datetime.date.min
     cursor.execute(
-        f"DELETE FROM analytics_viewsession session WHERE {sessions_where} AND session.started >= %s"  # noqa: S608
+        f"DELETE FROM analytics_viewsession session WHERE {sessions_where} AND session.first_stored >= %s"  # noqa: S608
         " RETURNING session.media_id, session.learner_id, session.day",
         [*parameters, datetime.datetime.combine(complete_from, datetime.time(), tzinfo=datetime.UTC)],
     )
@@ -305,9 +371,9 @@ def _read_sessions_anew(
     events, media = _view_events(cursor, events_where, parameters)
     kept = _known_sessions(cursor, events, media) if dropped else {}
     sessions = {}
-    for key, told in events.items():
+    for key, (told, stored) in events.items():
         if key not in kept:
-            sessions[key] = session = Session(media[key.media].length)
+            sessions[key] = session = Session(media[key.media].length, stored=stored)
             for event in told:
                 session.fold(event)
     _save_sessions(cursor, sessions, media, touched)
@@ -332,6 +398,7 @@ def _save_sessions(
                 "learner_id": key.learner,
                 "session_id": key.session,
                 "started": started,
+                "first_stored": session.stored,
                 "day": day,
                 "last_at": _date(last_at),
                 "last_statement": last_statement,
@@ -353,10 +420,11 @@ def _save_sessions(
 
 _SAVE_SESSIONS = """
 INSERT INTO analytics_viewsession
-    (section_id, media_id, learner_id, session_id, started, day, last_at, last_statement, position, playing,
-     plays, inferred, claimed, seconds, watched)
+    (section_id, media_id, learner_id, session_id, started, first_stored, day, last_at, last_statement, position,
+     playing, plays, inferred, claimed, seconds, watched)
 SELECT * FROM json_to_recordset(%s) AS row(
-    section_id bigint, media_id int, learner_id int, session_id uuid, started timestamptz, day date,
+    section_id bigint, media_id int, learner_id int, session_id uuid, started timestamptz,
+    first_stored timestamptz, day date,
     last_at timestamptz, last_statement uuid, position float8, playing bool, plays int4range[], inferred bool,
     claimed int4multirange, seconds int, watched int4multirange)
 ON CONFLICT (media_id, session_id, learner_id) DO UPDATE SET
@@ -436,21 +504,23 @@ def _make_polls(cursor: CursorWrapper, batches: list[int]) -> None:
 
 def _statement(cursor: CursorWrapper, batch: int, position: int) -> dict[str, Any]:
     cursor.execute("SELECT body FROM analytics_statementbatch WHERE id = %s", [batch])
-    found: dict[str, Any] = json.loads(zlib.decompress(bytes(cursor.fetchone()[0])))[position]
-    return found
+    statements: list[dict[str, Any]] = json.loads(zlib.decompress(bytes(cursor.fetchone()[0])))
+    return statements[position]
 
 
 def _described(definition: dict[str, Any]) -> Poll:
     """A poll as an interaction's definition tells it (xAPI 1.0.3, part 2 §2.4.4.1)."""
     kind = _KINDS.get(definition.get("interactionType", ""), Poll.Kind.OPEN)
-    correct = [str(one) for one in definition.get("correctResponsesPattern") or []]
+    correct = [_text(one) for one in definition.get("correctResponsesPattern") or []]
     if kind == Poll.Kind.ONE and any("[,]" in one for one in correct):
         kind = Poll.Kind.SEVERAL
     options = definition.get("choices") or definition.get("scale") or []
     return Poll(
         kind=kind,
         question=_words(definition.get("description")) or _words(definition.get("name")) or "Question",
-        choices=[{"id": one["id"], "text": _words(one.get("description")) or one["id"]} for one in options],
+        choices=[
+            {"id": _text(one["id"]), "text": _words(one.get("description")) or _text(one["id"])} for one in options
+        ],
         correct=correct,
         attempts=0,
     )
@@ -459,7 +529,12 @@ def _described(definition: dict[str, Any]) -> Poll:
 def _words(languages: dict[str, str] | None) -> str:
     """English if there is some, else whatever comes first; tags of other systems' editors left out."""
     found = sorted((languages or {}).items(), key=lambda one: (not one[0].startswith("en"), one[0]))
-    return re.sub(r"<[^>]*>", "", found[0][1]).strip()[:1000] if found else ""
+    return re.sub(r"<[^>]*>", "", _text(found[0][1])).strip()[:1000] if found else ""
+
+
+def _text(value: object) -> str:
+    """Without what PostgreSQL cannot keep."""
+    return str(value).replace("\0", "")
 
 
 # --- Sums -----------------------------------------------------------------------------------------------
@@ -538,7 +613,7 @@ WHERE row.media_id = touched.media_id AND row.learner_id {same} AND NOT EXISTS (
 def _sum_up_answers(cursor: CursorWrapper, touched: Collection[Pair]) -> None:
     known = [pair for pair in touched if pair[1] is not None]
     anonymous = sorted({poll for poll, learner in touched if learner is None})
-    polls = Poll.objects.select_related("media").in_bulk({poll for poll, _ in touched})
+    polls = Poll.objects.select_related("media", "activity").in_bulk({poll for poll, _ in touched})
     rows: list[tuple[Any, ...]] = []
     if known:
         parameters = [list(column) for column in zip(*known, strict=True)]
@@ -558,7 +633,7 @@ def _sum_up_answers(cursor: CursorWrapper, touched: Collection[Pair]) -> None:
 
 
 def _answer_row(poll: Poll, learner: int | None, answers: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """From (occurred, statement, response, success), in order. Our own key, where there is one, decides."""
+    """From (occurred, statement, response, success), in order."""
     (first_at, statement, first, first_success), (latest_at, _, latest, latest_success) = answers[0], answers[-1]
     return (
         poll.media.section_id,
@@ -576,7 +651,12 @@ def _answer_row(poll: Poll, learner: int | None, answers: list[tuple[Any, ...]])
 
 
 def _correct(poll: Poll, response: str, success: bool | None) -> bool | None:
-    return poll.grade(response) if poll.is_graded else success
+    """By our own key, where there is one. Of other systems' questions the sender's word comes first, as they may
+    be lenient in ways that a pattern does not tell.
+    """
+    if success is not None and not (poll.is_ours and poll.is_graded):
+        return success
+    return poll.grade(response)
 
 
 _ANSWERS = """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from accounts.models import User
 from directory.models import RosterEntry
@@ -47,14 +48,29 @@ def key_of(person: Person) -> str:
 
 
 def known(people: Iterable[Person]) -> dict[Person, int]:
-    """Their identities; who is met first is made, with a learner of their own until a roster tells more."""
+    """The identities of those that have one."""
     keys = {person: key_of(person) for person in people}
     found = _known_keys(keys.values())
-    missing = [person for person, key in keys.items() if key not in found]
-    if missing:
-        _meet(missing)
-        found = _known_keys(keys.values())
-    return {person: found[key] for person, key in keys.items()}
+    return {person: found[key] for person, key in keys.items() if key in found}
+
+
+def meet(people: Collection[Person]) -> None:
+    """Gives everybody an identity, with a learner of their own until a roster tells more.
+
+    One after another: who holds one name and waits for another would block for good whoever does it the other way
+    round. In a transaction that is under way all are held to its end, and `_one_at_a_time` keeps those apart.
+    """
+    groups = sorted({key_of(person) for person in people if person.is_group})
+    for key in groups:
+        Identity.objects.bulk_create([Identity(key=key)], ignore_conflicts=True)
+    single = sorted((_named(person) for person in people if not person.is_group), key=lambda one: one.keys)
+    if connection.in_atomic_block:
+        with _one_at_a_time():
+            _learners(single)
+    else:
+        for person in single:
+            with transaction.atomic():
+                _learners([person])
 
 
 def _known_keys(keys: Iterable[str]) -> dict[str, int]:
@@ -62,13 +78,6 @@ def _known_keys(keys: Iterable[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT key, id FROM analytics_identity WHERE key = ANY(%s)", [list(set(keys))])
         return dict(cursor.fetchall())
-
-
-def _meet(people: Sequence[Person]) -> None:
-    with _one_at_a_time():
-        _learners([_named(person) for person in people if not person.is_group])
-        groups = sorted({key_of(person) for person in people if person.is_group})
-        Identity.objects.bulk_create([Identity(key=key) for key in groups], ignore_conflicts=True)
 
 
 def _named(person: Person) -> _Person:
@@ -79,52 +88,58 @@ def _named(person: Person) -> _Person:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Two who meet the same person at the same moment would make two learners.
-
-    Given back at once, not at the end of a transaction around it: the check of a large file would keep everybody
-    waiting who brings somebody new.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        try:
-            with transaction.atomic():
-                yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    """For those who meet many people in one transaction, to its end: an imported file, and the rosters."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        yield
 
 
 def learner_of(user: User) -> Learner:
     """The learner that a signed-in person is; made when they are met first."""
-    return _one_learner(_Person((mailto(user.email), sha1_of(user.email)), user.full_name, user.email))
+    known = Learner.objects.filter(identities__key=mailto(user.email)).first()
+    if known is not None:
+        return known
+    person = _Person((mailto(user.email), sha1_of(user.email)), user.full_name, user.email)
+    with transaction.atomic():
+        return Learner.objects.get(pk=_learners([person])[0])
 
 
 def match_rosters() -> int:
-    """Gives everybody on the roster of a linked course their learner; returns how many were new."""
+    """Gives everybody on the roster of a linked course their learner; returns how many were new or have changed.
+
+    A sign-in name may come later than the person: Canvas tells it only to some tokens (docs/canvas.md).
+    """
     linked = LmsCourseLink.objects.values("lms_course")
+    as_now = {"entry": OuterRef("pk"), "login_id": OuterRef("login_id"), "name": OuterRef("name")}
     unknown = (
         RosterEntry.objects.filter(course__in=linked)
-        .exclude(pk__in=RosterLearner.objects.values("entry"))
+        .exclude(Exists(RosterLearner.objects.filter(**as_now)))
         .select_related("course__configuration")
         .order_by("pk")[:BATCH]
     )
     with _one_at_a_time():
         entries = list(unknown)
-        people = [_person_of(entry) for entry in entries]
-        learners = _learners(people)
+        learners = _learners([_person_of(entry) for entry in entries])
         RosterLearner.objects.bulk_create(
-            [RosterLearner(entry=entry, learner_id=key) for entry, key in zip(entries, learners, strict=True)],
-            ignore_conflicts=True,
+            [
+                RosterLearner(entry=entry, learner_id=key, login_id=entry.login_id, name=entry.name)
+                for entry, key in zip(entries, learners, strict=True)
+            ],
+            update_conflicts=True,
+            unique_fields=["entry"],
+            update_fields=["learner", "login_id", "name"],
         )
     return len(entries)
 
 
 @dataclass(frozen=True)
 class _Person:
-    """All names of one person; the first is the surest."""
+    """All names of one person; the first is the surest. `is_sure`: as a roster knows them."""
 
     keys: tuple[str, ...]
     name: str
     email: str
+    is_sure: bool = False
 
 
 def _person_of(entry: RosterEntry) -> _Person:
@@ -132,34 +147,36 @@ def _person_of(entry: RosterEntry) -> _Person:
     sure = account(entry.course.configuration.base_url, entry.lms_user_id)
     login = entry.login_id.strip().lower()
     if "@" not in login or " " in login:
-        return _Person((sure,), entry.name, "")
-    return _Person((sure, mailto(login), sha1_of(login)), entry.name, login)
-
-
-def _one_learner(person: _Person) -> Learner:
-    with _one_at_a_time():
-        return Learner.objects.get(pk=_learners([person])[0])
+        return _Person((sure,), entry.name, "", is_sure=True)
+    return _Person((sure, mailto(login), sha1_of(login)), entry.name, login, is_sure=True)
 
 
 def _learners(people: Sequence[_Person]) -> list[int]:
-    """The key of each one's learner. Names that turn out to be one person's become one."""
+    """The key of each one's learner. Names that turn out to be one person's become one. Needs a transaction."""
     wanted = sorted({key for person in people for key in person.keys})
-    known = dict(Identity.objects.filter(key__in=wanted).values_list("key", "learner"))
+    known = _owners(wanted)
+    made = set()
     for person in people:
         owner = next((known[key] for key in person.keys if key in known), None)
         if owner is None:
             owner = Learner.objects.create(name=person.name, email=person.email).pk
+            made.add(owner)
         for key in person.keys:
             known.setdefault(key, owner)
-    # Somebody else may just have met the same people: what is there already stays.
+    # Somebody else may just have met the same people: what is there already stays, after waiting for it.
     Identity.objects.bulk_create(
         [Identity(key=key, learner_id=known[key]) for key in wanted], batch_size=BATCH, ignore_conflicts=True
     )
-    known = dict(Identity.objects.filter(key__in=wanted).values_list("key", "learner"))
+    known = _owners(wanted)
+    Learner.objects.filter(pk__in=made - set(known.values())).delete()
     _one_each(people, known)
     found = [known[person.keys[0]] for person in people]
     _name(people, found)
     return found
+
+
+def _owners(keys: Collection[str]) -> dict[str, int]:
+    return dict(Identity.objects.filter(key__in=keys).values_list("key", "learner"))
 
 
 def _one_each(people: Iterable[_Person], known: dict[str, int]) -> None:
@@ -172,13 +189,15 @@ def _one_each(people: Iterable[_Person], known: dict[str, int]) -> None:
 
 
 def _name(people: Sequence[_Person], learners: Sequence[int]) -> None:
-    """A roster knows names and addresses better than a statement."""
+    """A roster knows names and addresses better than a statement, which only fills what is empty."""
     rows = Learner.objects.in_bulk(list(learners))
     changed = []
     for person, key in zip(people, learners, strict=True):
         row = rows[key]
-        better = (person.name or row.name, person.email or row.email)
-        if better != (row.name, row.email):
+        told, had = (person.name, person.email), (row.name, row.email)
+        first, second = (told, had) if person.is_sure else (had, told)
+        better = (first[0] or second[0], first[1] or second[1])
+        if better != had:
             row.name, row.email = better
             changed.append(row)
     Learner.objects.bulk_update(changed, ["name", "email"], batch_size=BATCH)

@@ -7,6 +7,7 @@ and never block each other for good.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import uuid
 import zlib
@@ -20,7 +21,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from . import identities
-from .models import Activity, EventSource, Verb
+from .models import Activity, EventSource, Statement, Verb
 from .statements import Answer, Person, Read, View, read
 
 # A client's clock is believed within these (docs/analytics.md, "Time").
@@ -29,12 +30,20 @@ NEWEST = datetime.timedelta(minutes=5)
 VERSION = "1.0.3"
 ANONYMOUS = "anonymous"
 MOST_REMEMBERED = 50_000
-# Sessions of statements that name none: one for each person, media and day.
+TRIES = 5
+# Any number nobody else locks by.
+ERASING = 7_305_410_024
+# Sessions of statements that name none: one for each person, media, registration and day. A registration alone
+# spans all attempts of a term.
 _SESSIONS = uuid.UUID("0f0f7d0e-52a8-4d1a-a9d4-9f4a2f6b1c11")
 
 
 class Contradiction(Exception):
     """An id that is known already came with something else."""
+
+
+class _Erased(Exception):
+    """Somebody was erased after they were looked up, and before anything was stored."""
 
 
 class Place(NamedTuple):
@@ -54,14 +63,16 @@ def store(
     source: EventSource, statements: Sequence[dict[str, Any]], reads: Sequence[Read], *, version: str
 ) -> list[uuid.UUID]:
     """Returns the ids, in order. A statement that is there already changes nothing. Raises Contradiction."""
-    ids = _resolve(reads)
-    with transaction.atomic(), connection.cursor() as cursor:
-        place = _next_place(cursor)
-        repeated = _insert(cursor, place, source, statements, reads, ids, version)
-        if repeated:
-            _check_repeated(cursor, [one for one in reads if one.id in repeated])
-            _leave_out(cursor, place, statements, reads, repeated)
-    return [one.id for one in reads]
+    for _ in range(TRIES):
+        ids = _resolve(reads)
+        with contextlib.suppress(_Erased), transaction.atomic(), connection.cursor() as cursor:
+            place = _next_place(cursor)
+            repeated = _insert(cursor, place, source, statements, reads, ids, version)
+            if repeated:
+                _check_repeated(cursor, [one for one in reads if one.id in repeated])
+                _leave_out(cursor, place, statements, reads, repeated)
+            return [one.id for one in reads]
+    raise RuntimeError("People of these statements were erased again and again while they were stored.")
 
 
 # --- Verbs, activities, people --------------------------------------------------------------------------
@@ -73,13 +84,25 @@ class _Ids:
 
 
 def _resolve(reads: Sequence[Read]) -> _Ids:
-    people = {person for one in reads for person in one.people}
-    nobody = {person for person in people if _is_nobody(person)}
     return _Ids(
         verbs=VERBS({one.verb for one in reads}),
         activities=ACTIVITIES({iri for one in reads for iri in (*one.activities, *_parents(one))}),
-        people={**identities.known(people - nobody), **dict.fromkeys(nobody)},
+        people=_known_people(reads),
     )
+
+
+def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:
+    """Nobody is met by a statement that is there already: its people may have been erased since."""
+    people = {person for one in reads for person in one.people}
+    nobody = {person for person in people if _is_nobody(person)}
+    known = identities.known(people - nobody)
+    if len(known) + len(nobody) < len(people):
+        there = set(Statement.objects.filter(pk__in=[one.id for one in reads]).values_list("pk", flat=True))
+        told = {person for one in reads if one.id not in there for person in one.people}
+        new = told - nobody - known.keys()
+        identities.meet(new)
+        known |= identities.known(new)
+    return {person: known.get(person) for person in people}
 
 
 def _is_nobody(person: Person) -> bool:
@@ -169,12 +192,25 @@ _INSERT = """
         ON CONFLICT (target) DO NOTHING
     )
     SELECT id FROM told WHERE id NOT IN (SELECT id FROM new)
+    UNION ALL
+    SELECT NULL FROM unnest(%(people)s::int[]) AS person(id)
+    WHERE NOT EXISTS (SELECT FROM analytics_identity identity WHERE identity.id = person.id)
 """
 
 
 def _next_place(cursor: CursorWrapper) -> Place:
-    cursor.execute("SELECT nextval('analytics_batch_id'), clock_timestamp()")
-    return Place(*cursor.fetchone())
+    """From here on nobody is erased until the transaction ends, and readers know that something is to come."""
+    cursor.execute(
+        "SELECT pg_advisory_xact_lock_shared(%s), pg_current_xact_id(), nextval('analytics_batch_id'),"
+        " clock_timestamp()",
+        [ERASING],
+    )
+    return Place(*cursor.fetchone()[2:])
+
+
+def nobody_stores(cursor: CursorWrapper) -> None:
+    """Until the transaction ends: whoever is erased in it is in nothing that is being stored."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ERASING])
 
 
 def _insert(
@@ -186,7 +222,10 @@ def _insert(
     ids: _Ids,
     version: str,
 ) -> set[uuid.UUID]:
-    """Returns the ids that were there already: nothing of theirs is stored but in the batch's body."""
+    """Returns the ids that were there already: nothing of theirs is stored but in the batch's body.
+
+    Raises _Erased if somebody has gone since they were looked up.
+    """
     rows = [_row(position, one, place, ids) for position, one in enumerate(reads)]
     cursor.execute(
         _INSERT,
@@ -199,9 +238,13 @@ def _insert(
             "count": len(reads),
             "version": version,
             "body": _body(statements),
+            "people": [key for key in ids.people.values() if key is not None],
         },
     )
-    return {key for (key,) in cursor.fetchall()}
+    repeated = {key for (key,) in cursor.fetchall()}
+    if None in repeated:
+        raise _Erased
+    return repeated
 
 
 def _row(position: int, one: Read, place: Place, ids: _Ids) -> dict[str, Any]:
@@ -211,18 +254,16 @@ def _row(position: int, one: Read, place: Place, ids: _Ids) -> dict[str, Any]:
         "position": position,
         "digest": one.digest.hex(),
         "verb": ids.verbs[one.verb],
-        "actor": people[one.actor] if one.actor else None,
+        "actor": people.get(one.actor) if one.actor else None,
         "object": activities[one.target] if one.target else None,
         "registration": one.registration,
         "activities": [activities[iri] for iri in one.activities],
-        "agents": [key for person in one.people if (key := people[person]) is not None],
+        "agents": [key for person in one.people if (key := people.get(person)) is not None],
         "voids": one.voids,
     }
     if one.view:
         occurred = occurred_at(one.timestamp, place.stored)
-        row |= _view_of(
-            one.view, occurred, one.view.session or one.registration or _session_of_the_day(one, occurred)
-        )
+        row |= _view_of(one.view, occurred, one.view.session or _session_of_the_day(one, occurred))
     if one.answer:
         row |= _answer_of(one.answer, occurred_at(one.timestamp, place.stored), activities)
     return row
@@ -289,4 +330,4 @@ def occurred_at(timestamp: datetime.datetime | None, stored: datetime.datetime) 
 def _session_of_the_day(one: Read, occurred: datetime.datetime) -> uuid.UUID:
     who = identities.key_of(one.actor) if one.actor else ""
     day = occurred.astimezone(datetime.UTC).date()
-    return uuid.uuid5(_SESSIONS, f"{who} {one.target} {day}")
+    return uuid.uuid5(_SESSIONS, f"{who} {one.target} {one.registration or ''} {day}")

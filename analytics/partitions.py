@@ -8,14 +8,15 @@ import logging
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from .models import RawDrop, Statement
+from .models import AnswerEvent, RawDrop, Statement
 
 logger = logging.getLogger(__name__)
 
 TABLES = ("analytics_statementbatch", "analytics_viewevent", "analytics_answerevent")
-# Answers are few, and their first attempt must stay known: they go with their media, not with the month.
+# Answers are few, and their first attempt must stay known: they stay until their person is erased.
 DROPPED = ("analytics_statementbatch", "analytics_viewevent")
 MONTHS_AHEAD = 3
 ROWS = 10_000
@@ -106,14 +107,19 @@ def _drop(first: datetime.date, end: datetime.date, names: list[str]) -> RawDrop
 
 
 def forget_dropped_statements() -> int:
-    """What dropped months could be found by; some thousand rows at a time."""
+    """What dropped months could be found by; some thousand rows at a time.
+
+    The ids of erased statements stay, so that they are not stored again, and those of answers, whose events stay.
+    """
     last = RawDrop.objects.order_by("-until").first()
     if last is None:
         return 0
     count = 0
     end = datetime.datetime.combine(last.until, datetime.time(), tzinfo=datetime.UTC)
+    answers = AnswerEvent.objects.filter(batch_id=OuterRef("batch_id"), position=OuterRef("position"))
+    forgettable = Statement.objects.filter(stored__lt=end).exclude(digest=b"").exclude(Exists(answers))
     while True:
-        keys = list(Statement.objects.filter(stored__lt=end).values_list("pk", flat=True)[:ROWS])
+        keys = list(forgettable.values_list("pk", flat=True)[:ROWS])
         if not keys:
             return count
         count += Statement.objects.filter(pk__in=keys).delete()[0]

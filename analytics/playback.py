@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ class Session:
     # In their order, replays included; what is played on without a jump is one stretch.
     plays: list[Stretch] = field(default_factory=list)
     claimed: list[Stretch] = field(default_factory=list)
+    # When the first of its events was stored here.
+    stored: datetime.datetime | None = None
 
     def follows(self, event: Event) -> bool:
         return self.last is None or event.place > self.last

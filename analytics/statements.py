@@ -125,6 +125,8 @@ def _read(statement: dict[str, Any]) -> Read:
     key = uuid.uuid4() if said.id is UNSET else uuid.UUID(said.id)
     if said.id is UNSET:
         statement["id"] = str(key)
+    # The server's to say (part 2 §2.4.9), and a person of whom nothing must be left after erasing them.
+    statement.pop("authority", None)
     target = said.object
     return Read(
         id=key,

@@ -134,6 +134,8 @@ class StatementBatch(models.Model):
     # zlib; a JSON array.
     body = models.BinaryField()
     folded_at = models.DateTimeField(null=True)
+    # Why it could not be folded and was set aside; empty as a rule.
+    problem = models.TextField(db_default="", blank=True)
 
     class Meta:
         indexes = [

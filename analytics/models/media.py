@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import re
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
@@ -163,6 +164,11 @@ class Poll(models.Model):
                 raise ValidationError({"correct": f"{', '.join(sorted(stray))} is none of the choices."})
 
     @property
+    def is_ours(self) -> bool:
+        """Asked here, and not met in the statements of another system."""
+        return self.activity.iri.endswith(f"/polls/{self.uuid}")
+
+    @property
     def is_graded(self) -> bool:
         return bool(self.correct) and self.kind != self.Kind.OPEN
 
@@ -185,7 +191,9 @@ class Poll(models.Model):
         if self.kind == self.Kind.NUMERIC:
             return any(_within(response, pattern) for pattern in self.correct)
         if self.kind == self.Kind.SHORT:
-            return response.strip().casefold() in [pattern.strip().casefold() for pattern in self.correct]
+            # Patterns may begin with such as {case_matters=false} (xAPI 1.0.3, part 2 §2.4.4.1).
+            patterns = [re.sub(r"^(\{\w+=\w+\})+", "", pattern) for pattern in self.correct]
+            return response.strip().casefold() in [pattern.strip().casefold() for pattern in patterns]
         return response in self.correct
 
 
@@ -198,7 +206,7 @@ def _within(response: str, pattern: str) -> bool:
         highest = decimal.Decimal(high) if high else None
     except decimal.InvalidOperation:
         return False
-    if not given.is_finite():
+    if not all(one is None or one.is_finite() for one in (given, lowest, highest)):
         return False
     if not colon:
         return given == lowest

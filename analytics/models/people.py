@@ -49,6 +49,9 @@ class RosterLearner(models.Model):
 
     entry = models.OneToOneField(RosterEntry, on_delete=models.CASCADE, primary_key=True, related_name="+")
     learner = models.ForeignKey(Learner, on_delete=models.CASCADE, related_name="enrolments")
+    # As the roster told them when they were matched; where it tells otherwise now, they are matched again.
+    login_id = models.CharField(max_length=255, default="")
+    name = models.CharField(max_length=255, default="")
 
     def __str__(self) -> str:
         return str(self.entry)

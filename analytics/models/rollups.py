@@ -29,6 +29,8 @@ class ViewSession(models.Model):
     learner_id = models.IntegerField(null=True)
     session_id = models.UUIDField()
     started = models.DateTimeField()
+    # By our clock. If a month was dropped since, the events are not all there to read the session anew.
+    first_stored = models.DateTimeField()
     # By the institution's clock; a session over midnight belongs to the day on which it began.
     day = models.DateField()
     # The latest event that was counted; what comes before it makes the session be read anew.
