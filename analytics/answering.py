@@ -98,6 +98,10 @@ def refusal(poll: Poll, used: int) -> str:
     return ""
 
 
+# Without a connection an answer waits in the browser.
+KEPT_BY_BROWSERS = datetime.timedelta(days=1)
+
+
 # --- What was said --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Answered:
@@ -106,6 +110,7 @@ class Answered:
     times: int
     response: str
     right: bool | None
+    at: datetime.datetime
 
 
 def answers_of(user: User, polls: Sequence[Poll]) -> dict[int, Answered]:
@@ -118,7 +123,10 @@ def answers_of(user: User, polls: Sequence[Poll]) -> dict[int, Answered]:
     if learner is None or not by_activity:
         return {}
     counted = PollAnswer.objects.filter(poll_id__in=by_activity.values(), learner_id=learner)
-    found = {one.poll_id: Answered(one.attempts, one.latest_response, one.latest_correct) for one in counted}
+    found = {
+        one.poll_id: Answered(one.attempts, one.latest_response, one.latest_correct, one.latest_at)
+        for one in counted
+    }
     identities = Identity.objects.filter(learner=learner).values("pk")
     events = AnswerEvent.objects.filter(activity_id__in=by_activity, identity_id__in=identities)
     voided = StatementVoid.objects.filter(target__in=events.values("statement_id")).values("target")
@@ -126,7 +134,7 @@ def answers_of(user: User, polls: Sequence[Poll]) -> dict[int, Answered]:
     for event in events.exclude(statement_id__in=voided).order_by("occurred", "statement_id"):
         said.setdefault(by_activity[event.activity_id], []).append(event)
     for poll, answers in said.items():
-        found[poll] = Answered(len(answers), answers[-1].response, answers[-1].success)
+        found[poll] = Answered(len(answers), answers[-1].response, answers[-1].success, answers[-1].occurred)
     return found
 
 
@@ -152,6 +160,7 @@ def answer(
         if not poll.anonymous:
             before = answers_of(user, [poll]).get(poll.pk)
             used = before.times if before else 0
+            occurred = _believed(occurred, after=before.at if before else None)
         reason = refusal(poll, used)
         if reason:
             raise Refused(reason)
@@ -159,6 +168,13 @@ def answer(
         statement = _statement(poll, response, key=key, user=user, occurred=occurred or timezone.now())
         store_statements(EventSource.of_the_player(), [statement])
     return True
+
+
+def _believed(occurred: datetime.datetime | None, *, after: datetime.datetime | None) -> datetime.datetime:
+    """A browser's word, within a day; never before an earlier answer, which would cease to be the first."""
+    now = timezone.now()
+    found = occurred if occurred is not None and now - KEPT_BY_BROWSERS <= occurred <= now else now
+    return max(found, after + datetime.timedelta(milliseconds=1)) if after else found
 
 
 def _one_at_a_time(poll: Poll, learner: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from . import folding, ingest
+from . import folding, identities
 from .models import Erasure, Learner
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def erase(learner: Learner, *, by: User | None) -> Erasure:
     not stored, as its id stays known.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        ingest.nobody_stores(cursor)
+        identities.nobody_stores(cursor)
         folding.lock(cursor)
-        identities = list(learner.identities.values_list("pk", flat=True))
-        count = _erase_statements(cursor, identities)
+        names = list(learner.identities.values_list("pk", flat=True))
+        count = _erase_statements(cursor, names)
         for table in ("analytics_viewevent", "analytics_answerevent"):
-            cursor.execute(f"DELETE FROM {table} WHERE identity_id = ANY(%s)", [identities])  # noqa: S608
+            cursor.execute(f"DELETE FROM {table} WHERE identity_id = ANY(%s)", [names])  # noqa: S608
         folding.forget(cursor, learner.pk)
         learner.delete()
         return Erasure.objects.create(erased_by=by, statements=count)

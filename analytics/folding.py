@@ -151,12 +151,13 @@ def fresh_until() -> datetime.datetime:
 
 
 def read_media_anew(media: Collection[Media]) -> None:
-    """All figures of these media from their events: after a change of length, section or polls."""
+    """All figures of these media from their events: after a change of length, polls or name, and of new ones."""
     keys = [one.pk for one in media]
     with transaction.atomic(), connection.cursor() as cursor:
         lock(cursor)
         touched = _Touched()
         _read_sessions_anew(cursor, touched, "media.id = ANY(%s)", "session.media_id = ANY(%s)", [keys])
+        _make_polls(cursor, "media.id = ANY(%s)", [keys])
         cursor.execute(
             "DELETE FROM analytics_pollanswer answer USING analytics_poll poll"
             " WHERE poll.id = answer.poll_id AND poll.media_id = ANY(%s)",
@@ -453,7 +454,7 @@ def _multirange(stretches: Iterable[Stretch]) -> str:
 
 # --- Answers --------------------------------------------------------------------------------------------
 def _fold_answers(cursor: CursorWrapper, batches: list[int], touched: _Touched) -> None:
-    _make_polls(cursor, batches)
+    _make_polls(cursor, "event.batch_id = ANY(%s)", [batches])
     cursor.execute(
         "SELECT poll.id, identity.learner_id FROM analytics_answerevent event"
         " JOIN analytics_poll poll ON poll.activity_id = event.activity_id"
@@ -484,28 +485,33 @@ _KINDS = {
 }
 
 
-def _make_polls(cursor: CursorWrapper, batches: list[int]) -> None:
+_QUESTIONS = """
+SELECT DISTINCT ON (event.activity_id) event.activity_id, media.id, event.batch_id, event.position
+FROM analytics_answerevent event
+JOIN analytics_media media ON media.activity_id = event.parent_id
+WHERE {where}
+  AND NOT EXISTS (SELECT FROM analytics_poll poll WHERE poll.activity_id = event.activity_id)
+ORDER BY event.activity_id, event.occurred, event.statement_id
+"""
+
+
+def _make_polls(cursor: CursorWrapper, where: str, parameters: Sequence[Any]) -> None:
     """Questions that other systems ask in a media known here become polls, as the first answer describes them."""
-    cursor.execute(
-        "SELECT DISTINCT ON (event.activity_id) event.activity_id, media.id, event.batch_id, event.position"
-        " FROM analytics_answerevent event"
-        " JOIN analytics_media media ON media.activity_id = event.parent_id"
-        " WHERE event.batch_id = ANY(%s)"
-        "   AND NOT EXISTS (SELECT FROM analytics_poll poll WHERE poll.activity_id = event.activity_id)"
-        " ORDER BY event.activity_id, event.occurred, event.statement_id",
-        [batches],
-    )
+    cursor.execute(_QUESTIONS.format(where=where), parameters)
     for activity, media, batch, position in cursor.fetchall():
-        definition = _statement(cursor, batch, position)["object"].get("definition", {})
+        definition = _statement(cursor, batch, position).get("object", {}).get("definition", {})
         poll = _described(definition)
         poll.activity, poll.media_id = Activity.objects.get(pk=activity), media
         poll.save()
 
 
 def _statement(cursor: CursorWrapper, batch: int, position: int) -> dict[str, Any]:
+    """Empty if its month was dropped."""
     cursor.execute("SELECT body FROM analytics_statementbatch WHERE id = %s", [batch])
-    statements: list[dict[str, Any]] = json.loads(zlib.decompress(bytes(cursor.fetchone()[0])))
-    return statements[position]
+    row = cursor.fetchone()
+    statements = json.loads(zlib.decompress(bytes(row[0]))) if row else []
+    found: dict[str, Any] = (statements[position] if statements else None) or {}
+    return found
 
 
 def _described(definition: dict[str, Any]) -> Poll:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Exists, OuterRef
 
 from accounts.models import User
@@ -21,6 +22,8 @@ from .statements import Person
 BATCH = 2000
 # Any number nobody else locks by.
 LOCK = 7_305_410_023
+# Whoever stores statements holds this together with others, whoever erases alone.
+ERASING = 7_305_410_024
 
 
 def mailto(email: str) -> str:
@@ -92,6 +95,11 @@ def _one_at_a_time() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         yield
+
+
+def nobody_stores(cursor: CursorWrapper) -> None:
+    """Until the transaction ends: who is erased in it is in nothing that is being stored."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ERASING])
 
 
 def learner_of(user: User) -> Learner:

@@ -31,8 +31,6 @@ VERSION = "1.0.3"
 ANONYMOUS = "anonymous"
 MOST_REMEMBERED = 50_000
 TRIES = 5
-# Any number nobody else locks by.
-ERASING = 7_305_410_024
 # Sessions of statements that name none: one for each person, media, registration and day. A registration alone
 # spans all attempts of a term.
 _SESSIONS = uuid.UUID("0f0f7d0e-52a8-4d1a-a9d4-9f4a2f6b1c11")
@@ -203,14 +201,9 @@ def _next_place(cursor: CursorWrapper) -> Place:
     cursor.execute(
         "SELECT pg_advisory_xact_lock_shared(%s), pg_current_xact_id(), nextval('analytics_batch_id'),"
         " clock_timestamp()",
-        [ERASING],
+        [identities.ERASING],
     )
     return Place(*cursor.fetchone()[2:])
-
-
-def nobody_stores(cursor: CursorWrapper) -> None:
-    """Until the transaction ends: whoever is erased in it is in nothing that is being stored."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ERASING])
 
 
 def _insert(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import json
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.conf import settings
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from .answering import ANSWERED, actor_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 1024
 MAX_STATEMENTS = 200
+KEPT_BY_BROWSERS = datetime.timedelta(days=7)
 PROFILE = "https://w3id.org/xapi/video"
 ADL, VIDEO = "http://adlnet.gov/expapi/verbs", f"{PROFILE}/verbs"
 VERBS = {
@@ -53,10 +55,10 @@ class Given:
 
 def parsed(text: str) -> list[dict[str, Any]]:
     """Raises NotTaken."""
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode(errors="replace")) > MAX_BYTES:
         raise NotTaken(f"At most {MAX_BYTES // 1024} KiB at a time.", status=413)
     try:
-        found = json.loads(text)
+        found = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         raise NotTaken("This is not JSON.") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
@@ -115,6 +117,14 @@ def _occurred(statement: dict[str, Any]) -> datetime.datetime | None:
     return found if found is not None and found.tzinfo is not None else None
 
 
+def _is_believed(statement: dict[str, Any]) -> bool:
+    """What a browser says about a moment long ago, only its owner's wish can be behind: it was kept for a few days
+    at the most, without a connection.
+    """
+    occurred = _occurred(statement)
+    return occurred is not None and occurred >= timezone.now() - KEPT_BY_BROWSERS
+
+
 def store_played(user: User, media: Media, played: list[dict[str, Any]]) -> None:
     """Raises what `store_statements` raises."""
     if played:
@@ -125,7 +135,9 @@ def _ours(statement: dict[str, Any], user: User, media: Media) -> dict[str, Any]
     """Of the page's words stay where, when and how far. Who and what it is about are ours to say: a context may
     name other people and other activities.
     """
-    kept = {name: statement[name] for name in ("id", "verb", "result", "timestamp") if name in statement}
+    kept: dict[str, Any] = {name: statement[name] for name in ("id", "verb", "result") if name in statement}
+    if _is_believed(statement):
+        kept["timestamp"] = statement["timestamp"]
     context = statement.get("context")
     extensions = context.get("extensions", {}) if isinstance(context, dict) else {}
     return kept | {

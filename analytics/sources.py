@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ def of_basic(header: str) -> EventSource:
         raise Unknown("Send the key and the secret of an event source with Basic authentication.")
     try:
         key, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise Unknown("These credentials cannot be read: send base64 of key:secret.") from None
     return _with(key, secret if colon else "")
 

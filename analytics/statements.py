@@ -35,6 +35,8 @@ VIEWING: dict[str, Kind] = {
     f"{ADL}/terminated": Kind.TERMINATED,
 }
 MOST_SEGMENTS = 1_000
+# Of a name that is kept in an index.
+MOST_BYTES = 2_000
 
 
 class Malformed(Exception):
@@ -128,6 +130,7 @@ def _read(statement: dict[str, Any]) -> Read:
     # The server's to say (part 2 §2.4.9), and a person of whom nothing must be left after erasing them.
     statement.pop("authority", None)
     target = said.object
+    _check_sizes(said)
     return Read(
         id=key,
         digest=hashlib.blake2b(_canonical(typed, timestamp), digest_size=16).digest(),
@@ -142,6 +145,13 @@ def _read(statement: dict[str, Any]) -> Read:
         view=_view(said),
         answer=_answer(said),
     )
+
+
+def _check_sizes(said: Statement) -> None:
+    """Of names in other scripts, which have more bytes than letters."""
+    for name in (said.verb.id, *_activities(said), *(f"{one.home_page}{one.identifier}" for one in _people(said))):
+        if len(name) > MOST_BYTES // 4 and len(name.encode()) > MOST_BYTES:
+            raise ValueError(f"A name has at most {MOST_BYTES:,} bytes: {name[:40]}…")
 
 
 def _with_types(said: dict[str, Any]) -> dict[str, Any]:

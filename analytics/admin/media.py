@@ -46,6 +46,7 @@ class MediaAdmin(Styled):
         (None, {"fields": ("section", "title", "duration_seconds", "recorded_at")}),
         ("Who can watch it", {"fields": ("published_at", "available_until")}),
         ("Files", {"fields": FILES}),
+        ("Other systems", {"fields": ("iri",)}),
     )
     autocomplete_fields = ("section",)
     list_display = ("title", "section", "recorded_at", "published_at", "has_video", "polls_shown")
@@ -85,6 +86,8 @@ class MediaAdmin(Styled):
 
     def save_model(self, request: HttpRequest, obj: Media, form: Any, change: bool) -> None:
         before = Media.objects.filter(pk=obj.pk).first()
+        if "iri" in form.changed_data:
+            obj.is_called(form.cleaned_data["iri"])
         super().save_model(request, obj, form, change)
         for name in FILES:
             if before and getattr(before, name) and getattr(before, name) != getattr(obj, name):
@@ -92,7 +95,8 @@ class MediaAdmin(Styled):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if change and ("duration_seconds" in form.changed_data or any(one.has_changed() for one in formsets)):
+        counts = {"duration_seconds", "iri"} & set(form.changed_data)
+        if counts or any(one.has_changed() for one in formsets):
             folding.read_media_anew([form.instance])
 
     def uses_of(self, objs: Sequence[Media] | QuerySet[Media]) -> list[Use]:

@@ -14,7 +14,8 @@ from django.forms import BaseInlineFormSet
 from django.urls import reverse
 
 from .. import uploads
-from ..models import AnswerEvent, Media, Poll, PollAnswer
+from ..models import AnswerEvent, Media, Poll, PollAnswer, ViewSession
+from ..statements import IRI, MOST_BYTES
 
 CHOICE = re.compile(r"([A-Za-z0-9_-]{1,20})\s*=\s*(\S.*)")
 NUMBER = r"[+-]?\d+(?:[.,]\d+)?"
@@ -49,6 +50,13 @@ class StoredFile(AdminFileWidget):
 
 
 class MediaForm(forms.ModelForm[Media]):
+    iri = forms.CharField(
+        label="Name in statements",
+        required=False,
+        max_length=2000,
+        help_text="Only if another system plays it: the IRI by which its xAPI or Caliper statements name it.",
+    )
+
     class Meta:
         model = Media
         fields = (
@@ -68,6 +76,20 @@ class MediaForm(forms.ModelForm[Media]):
         for name in ("video", "captions"):
             if self.instance.pk and name in self.fields:
                 self.fields[name].widget.address = reverse(f"watch_{name}", args=[self.instance.uuid])
+        if self.instance.pk and "iri" in self.fields:
+            self.initial["iri"] = self.instance.activity.iri
+
+    def clean_iri(self) -> str:
+        iri = str(self.cleaned_data["iri"]).strip()
+        if iri == self.initial.get("iri", ""):
+            return iri
+        if self.instance.pk and ViewSession.objects.filter(media_id=self.instance.pk).exists():
+            raise ValidationError("It was watched under this name, which can no longer change.")
+        if iri and not (re.match(IRI, iri) and len(iri.encode()) <= MOST_BYTES):
+            raise ValidationError("Write an IRI, such as https://media.example.edu/415.")
+        if Media.objects.filter(activity__iri=iri).exclude(pk=self.instance.pk).exists():
+            raise ValidationError("Another media has this name.")
+        return iri
 
     def clean_video(self) -> Any:
         return _checked(self.cleaned_data["video"], uploads.check_video)

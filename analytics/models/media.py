@@ -90,12 +90,16 @@ class Media(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         if not self.activity_id:
-            self.activity = Activity.of(f"{settings.SITE_URL}/watch/{self.uuid}")
+            self.is_called("")
         super().save(**kwargs)
 
     def get_absolute_url(self) -> str:
         """The figures of the media."""
         return reverse("media_figures", args=[self.pk])
+
+    def is_called(self, iri: str) -> None:
+        """In statements. Empty: by our own name."""
+        self.activity = Activity.of(iri or f"{settings.SITE_URL}/watch/{self.uuid}")
 
     @property
     def watch_path(self) -> str:

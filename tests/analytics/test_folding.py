@@ -16,7 +16,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analytics import folding, identities
-from analytics.models import Activity, Identity, Media, Poll, PollAnswer
+from analytics.models import Activity, Identity, Media, Poll, PollAnswer, RawDrop, StatementBatch
+from analytics.models.media import MAX_SECONDS
 from tests.support import timetable, viewing
 from tests.support.viewing import NOON, Kind
 
@@ -403,7 +404,7 @@ def test_a_question_of_another_system_becomes_a_poll(lecture, student):
         "activity_id": activity.pk,
         "parent_id": lecture.activity_id,
         "response": "2[,]0",
-        "success": False,
+        "success": None,
         "occurred": NOON,
         "statement": {"object": {"definition": definition}},
     }
@@ -414,6 +415,92 @@ def test_a_question_of_another_system_becomes_a_poll(lecture, student):
     assert (made.kind, made.question, made.media) == (Poll.Kind.SEVERAL, "Which are prime?", lecture)
     assert [one["text"] for one in made.choices] == ["2", "1", "3"]
     assert answers() == [(1, "2[,]0", True, "2[,]0", True)]
+
+
+@pytest.mark.parametrize(("success", "correct"), [(True, True), (False, False), (None, True)])
+def test_of_other_systems_questions_the_sender_knows_best_what_is_right(success, correct, lecture, student):
+    activity = Activity.of("https://h5p.example.edu/8")
+    definition = {
+        "interactionType": "fill-in",
+        "description": {"en": "A fruit?"},
+        "correctResponsesPattern": ["{case_matters=false}{lang=en}apple"],
+    }
+    answer = {
+        "activity_id": activity.pk,
+        "parent_id": lecture.activity_id,
+        "response": "Apple",
+        "success": success,
+    }
+    viewing.store([answer | {"occurred": NOON, "statement": {"object": {"definition": definition}}}], student)
+    folding.fold_all()
+
+    assert answers() == [(1, "Apple", correct, "Apple", correct)]
+
+
+def test_answers_from_before_a_media_was_added_become_its_polls(student):
+    question, name = Activity.of("https://h5p.example.edu/9"), Activity.of("https://media.example.edu/9")
+    answer = {"activity_id": question.pk, "parent_id": name.pk, "response": "true", "success": True}
+    definition = {"interactionType": "true-false", "description": {"en": "Is it?"}}
+    viewing.store([answer | {"occurred": NOON, "statement": {"object": {"definition": definition}}}], student)
+    folding.fold_all()
+    assert not Poll.objects.exists()
+
+    folding.read_media_anew([viewing.media(activity=name)])
+
+    assert Poll.objects.get().question == "Is it?"
+    assert answers() == [(1, "true", True, "true", True)]
+
+
+# --- Wrong data -----------------------------------------------------------------------------------------
+def test_nul_characters_and_odd_numbers_in_a_question_harm_nobody(lecture, student):
+    for number, (kind, text, pattern) in enumerate(
+        [("choice", "Evil\0question", "a\0"), ("numeric", "Number", "nan[:]5"), ("fill-in", "\0", "sNaN")]
+    ):
+        activity = Activity.of(f"https://h5p.example.edu/wrong/{number}")
+        definition = {
+            "interactionType": kind,
+            "description": {"en": text},
+            "correctResponsesPattern": [pattern],
+            "choices": [{"id": "a\0"}],
+        }
+        answer = {"activity_id": activity.pk, "parent_id": lecture.activity_id, "response": "3", "success": None}
+        viewing.store([answer | {"occurred": NOON, "statement": {"object": {"definition": definition}}}], student)
+    folding.fold_all()
+
+    assert [one[2] for one in answers()] == [False] * 3
+    assert not StatementBatch.objects.exclude(problem="").exists()
+
+
+def test_a_request_that_cannot_be_folded_is_set_aside_and_those_behind_it_are_counted(lecture, student, caplog):
+    viewing.store(told(lecture, (0, Kind.PLAYED, 0), (60, Kind.PAUSED, 60)), student)
+    # More seconds than a figure can hold.
+    far = [(n, Kind.PLAYED if n % 2 == 0 else Kind.PAUSED, 0 if n % 2 == 0 else MAX_SECONDS) for n in range(8000)]
+    endless = viewing.media(lecture.section, seconds=MAX_SECONDS)
+    viewing.store(told(endless, *far), student)
+    viewing.store(told(lecture, (0, Kind.PLAYED, 100), (60, Kind.PAUSED, 160)), student)
+
+    assert folding.fold_all() == 8004
+
+    aside = StatementBatch.objects.exclude(problem="")
+    assert [batch.statements for batch in aside] == [8000]
+    assert "out of range" in aside[0].problem
+    assert figures_of(student)[2] == 120
+    assert "set aside" in caplog.text
+    assert folding.fold_all() == 0
+
+
+# --- What was dropped -----------------------------------------------------------------------------------
+def test_an_old_view_that_was_stored_after_the_last_dropped_month_can_be_taken_back(lecture, student):
+    RawDrop.objects.create(month="2026-07-01", until="2026-08-01", batches=1, statements=1)
+    events = viewing.events_of(lecture, (0, 100), at=NOON)
+    viewing.store(events, student, stored=datetime.datetime(2026, 9, 1, tzinfo=datetime.UTC))
+    folding.fold_all()
+    assert figures_of(student)[2] == 100
+
+    viewing.store([{"voids": event["statement_id"]} for event in events])
+    folding.fold_all()
+
+    assert not sums()
 
 
 # --- One person under several names -----------------------------------------------------------------------

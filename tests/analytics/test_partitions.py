@@ -72,6 +72,18 @@ def test_a_month_goes_and_its_figures_stay(in_may):
     assert not Statement.objects.exists()
 
 
+def test_the_ids_of_answers_and_of_what_was_erased_stay_known(in_may):
+    question = viewing.poll(viewing.media())
+    answer = {"activity_id": question.activity_id, "response": "a", "success": None, "occurred": NOON}
+    viewing.store([answer], viewing.student(question.media.section), stored=NOON)
+    Statement.objects.filter(pk=ViewEvent.objects.values("statement_id")[:1]).update(digest=b"")
+    folding.fold_all()
+    partitions.drop_before(JUNE)
+
+    assert partitions.forget_dropped_statements() == 1
+    assert Statement.objects.count() == 2
+
+
 def test_a_month_that_is_not_over_stays(in_may):
     assert partitions.drop_before(datetime.date(2026, 5, 31)) == []
     assert ViewEvent.objects.count() == 2

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
-from analytics import erasure, folding, identities, ingest, sources
+from analytics import erasure, folding, identities, ingest, retrieval, sources
 from analytics.models import (
     AnswerEvent,
     EventSource,
@@ -455,13 +455,16 @@ def test_a_session_without_a_name_is_one_per_person_media_and_day(sender):
     for moment in moments:
         sender.post(told_viewing("played", "https://e.org/m", moment, time=0))
     sender.post(told_viewing("played", "https://e.org/m", noon, time=0) | {"actor": account("u-2")})
-    registered = told_viewing("played", "https://e.org/m", noon, time=0)
-    registered["context"]["registration"] = str(uuid.uuid4())
-    sender.post(registered)
+    # A registration goes on over a whole term: by the day as well.
+    registration = str(uuid.uuid4())
+    for moment in moments:
+        registered = told_viewing("played", "https://e.org/m", moment, time=0)
+        registered["context"]["registration"] = registration
+        sender.post(registered)
     sessions = list(ViewEvent.objects.order_by("batch_id").values_list("session_id", flat=True))
     assert sessions[0] == sessions[1]
-    assert len(set(sessions)) == 4
-    assert str(sessions[4]) == registered["context"]["registration"]
+    assert sessions[4] == sessions[5] != sessions[6]
+    assert len(set(sessions)) == 5
 
 
 def test_other_statements_are_kept_and_are_no_events(sender):
@@ -503,6 +506,23 @@ def test_a_statement_that_comes_again_is_kept_in_one_body_alone(sender):
     bodies = [json.loads(zlib.decompress(bytes(batch.body))) for batch in batches]
     assert [[one and one["id"] for one in body] for body in bodies] == [[first["id"]], [None, second["id"]]]
     assert [batch.statements for batch in batches] == [1, 1]
+
+
+def test_a_name_of_too_many_bytes_is_malformed(sender):
+    long = "https://e.org/" + "".join(chr(0x4E00 + number) for number in range(1900))
+    for wrong in (
+        statement(object={"id": long}),
+        statement(verb={"id": long}),
+        statement(actor={"account": {"homePage": long, "name": "u"}}),
+    ):
+        answer = sender.post(wrong)
+        assert answer.status_code == 400
+        assert "bytes" in answer.content.decode()
+
+
+def test_credentials_that_are_no_letters_are_nobody(sender):
+    sender.header = "Basic é"
+    assert sender.get().status_code == 401
 
 
 # --- For ourselves --------------------------------------------------------------------------------------
@@ -598,3 +618,51 @@ def test_eight_clients_that_speak_of_the_same_people():
     assert ViewEvent.objects.count() == 60
     assert Identity.objects.count() == len({f"u-{n}" for n in range(11)} | {f"new-{n}" for n in range(5)})
     assert Learner.objects.count() == Identity.objects.count()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_erased_while_their_statement_is_being_stored_is_met_as_somebody_new(monkeypatch):
+    source, _ = sources.add("Slow")
+    ada = {"mbox": "mailto:ada@example.edu", "name": "Ada"}
+    ingest.store_statements(source, [statement(actor=ada)])
+    resolve, erased = ingest._resolve, []
+
+    def and_then_erase(reads: Any) -> Any:
+        ids = resolve(reads)
+        if not erased:
+            erased.append(erasure.erase(Learner.objects.get(email="ada@example.edu"), by=None))
+        return ids
+
+    monkeypatch.setattr(ingest, "_resolve", and_then_erase)
+    ingest.store_statements(source, [statement(actor=ada)])
+
+    # Nothing hangs in the air: she can be erased again, with what came since.
+    again = Learner.objects.get(email="ada@example.edu")
+    assert erasure.erase(again, by=None).statements == 1
+    assert not Statement.objects.exclude(digest=b"").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readers_are_told_of_a_request_from_the_moment_that_it_has_a_time():
+    with connection.cursor() as cursor:
+        # Only every 32nd number of the sequence is written, and would show by itself.
+        cursor.execute("SELECT nextval('analytics_batch_id')")
+    placed, seen = threading.Event(), threading.Event()
+    found = []
+
+    def store() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                found.append(ingest._next_place(cursor).stored)
+                placed.set()
+                seen.wait(30)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=store)
+    thread.start()
+    assert placed.wait(30)
+    through = retrieval.consistent_through()
+    seen.set()
+    thread.join()
+    assert through <= found[0]
