@@ -76,7 +76,7 @@ class MediaForm(forms.ModelForm[Media]):
         for name in ("video", "captions"):
             if self.instance.pk and name in self.fields:
                 self.fields[name].widget.address = reverse(f"watch_{name}", args=[self.instance.uuid])
-        if self.instance.pk and "iri" in self.fields:
+        if self.instance.pk and self.instance.activity.iri != self.instance.own_iri:
             self.initial["iri"] = self.instance.activity.iri
 
     def clean_iri(self) -> str:
@@ -84,7 +84,7 @@ class MediaForm(forms.ModelForm[Media]):
         if iri == self.initial.get("iri", ""):
             return iri
         if self.instance.pk and ViewSession.objects.filter(media_id=self.instance.pk).exists():
-            raise ValidationError("It was watched under this name, which can no longer change.")
+            raise ValidationError("It was watched under its present name, which can no longer change.")
         if iri and not (re.match(IRI, iri) and len(iri.encode()) <= MOST_BYTES):
             raise ValidationError("Write an IRI, such as https://media.example.edu/415.")
         if Media.objects.filter(activity__iri=iri).exclude(pk=self.instance.pk).exists():

@@ -22,4 +22,9 @@ class Migration(migrations.Migration):
         migrations.AddField("viewsession", "first_stored", models.DateTimeField(null=True)),
         migrations.RunSQL(FIRST_STORED, migrations.RunSQL.noop),
         migrations.AlterField("viewsession", "first_stored", models.DateTimeField()),
+        migrations.AlterField(
+            "poll",
+            "anonymous",
+            models.BooleanField(default=False, help_text="Answers are counted, and no name is stored with them."),
+        ),
     ]

@@ -99,7 +99,11 @@ class Media(models.Model):
 
     def is_called(self, iri: str) -> None:
         """In statements. Empty: by our own name."""
-        self.activity = Activity.of(iri or f"{settings.SITE_URL}/watch/{self.uuid}")
+        self.activity = Activity.of(iri or self.own_iri)
+
+    @property
+    def own_iri(self) -> str:
+        return f"{settings.SITE_URL}/watch/{self.uuid}"
 
     @property
     def watch_path(self) -> str:
@@ -139,7 +143,7 @@ class Poll(models.Model):
     )
     results = models.CharField("students see results", max_length=10, choices=Results, default=Results.NEVER)
     anonymous = models.BooleanField(
-        default=False, help_text="Answers are counted, and who gave them is never stored."
+        default=False, help_text="Answers are counted, and no name is stored with them."
     )
     closes_at = models.DateTimeField("closes", null=True, blank=True)
     activity = models.OneToOneField(Activity, on_delete=models.PROTECT, related_name="poll", editable=False)

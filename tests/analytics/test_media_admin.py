@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.models import Media, Poll, ViewUser
+from analytics.models import Activity, Media, Poll, ViewUser
 from tests.support import timetable, viewing, watching
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +187,34 @@ def test_another_length_counts_anew(office, section):
     change(office, media, duration_seconds="60")
 
     assert ViewUser.objects.get().seconds == 60
+
+
+def test_a_media_that_another_system_plays_brings_what_was_watched_before(office, section):
+    iri = "https://media.example.edu/415"
+    elsewhere = viewing.media(section, activity=Activity.of(iri))
+    viewing.store(viewing.events_of(elsewhere, (0, 100)), viewing.student(section))
+    elsewhere.delete()
+
+    add(office, section, iri=iri)
+
+    media = Media.objects.get()
+    assert media.activity.iri == iri
+    assert ViewUser.objects.get(media_id=media.pk).seconds == 100
+    answer = change(office, media, iri="https://media.example.edu/416")
+    assert errors(answer) == ["It was watched under its present name, which can no longer change."]
+
+
+@pytest.mark.parametrize("iri", ["415", "https://media.example.edu/a b", "https://media.example.edu/taken"])
+def test_what_is_no_name_in_statements_is_told(iri, office, section):
+    viewing.media(activity=Activity.of("https://media.example.edu/taken"))
+
+    assert len(errors(add(office, section, iri=iri))) == 1
+
+
+def test_without_a_name_of_its_own_a_media_has_ours(office, section):
+    add(office, section)
+    media = Media.objects.get()
+    assert media.activity.iri == media.own_iri
 
 
 def test_what_was_watched_is_not_deleted(office, section):

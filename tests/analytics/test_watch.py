@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 
 from analytics import files, folding, player
-from analytics.models import Activity, AnswerEvent, Learner, Poll, PollAnswer, Statement
+from analytics.models import Activity, AnswerEvent, Learner, Poll, PollAnswer, Statement, ViewEvent
 from tests.support import timetable, watching
 from tests.support.watching import answered, played, stored
 
@@ -313,7 +313,9 @@ def test_another_medias_poll_or_statement_is_not_taken(watcher, media, section):
     assert stored() == []
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", "nonsense", "[" * 100_000, '[{"id": "\ud800"}]'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", "nonsense", "[" * 100_000, '[{"id": "\ud800"}]', r'[{"id": "\ud800"}]']
+)
 def test_nonsense_is_refused(text, watcher, media):
     fields = {"statements": text.encode("utf-8", "replace").decode(), "viewer": watcher.session["_auth_user_id"]}
 
@@ -449,6 +451,24 @@ def test_attempts_run_out_and_a_repeat_is_none(watcher, media):
     assert answer.status_code == 422
     assert "You have used all your attempts." in answer.content.decode()
     assert [one["result"]["response"] for one in stored()] == ["a", "b"]
+
+
+def test_a_later_answer_cannot_become_the_first_one(watcher, media, student):
+    poll = watching.poll(media, attempts=2)
+    for response, moment in (("a", timezone.now()), ("b", timezone.now() - datetime.timedelta(hours=2))):
+        post(watcher, media, answered(poll, response, timestamp=moment.isoformat()))
+    folding.fold_all()
+
+    counted = PollAnswer.objects.get()
+    assert (counted.first_correct, counted.latest_correct) == (False, True)
+
+
+def test_what_a_browser_says_of_last_month_happened_now(watcher, media):
+    long_ago = (timezone.now() - datetime.timedelta(days=30)).isoformat()
+    post(watcher, media, played(media, timestamp=long_ago), answered(watching.poll(media), timestamp=long_ago))
+
+    for event in (ViewEvent.objects.get(), AnswerEvent.objects.get()):
+        assert timezone.now() - event.occurred < datetime.timedelta(hours=1)
 
 
 def test_attempts_are_known_when_the_events_are_gone(watcher, media, student):

@@ -625,7 +625,8 @@ def test_who_is_erased_while_their_statement_is_being_stored_is_met_as_somebody_
     source, _ = sources.add("Slow")
     ada = {"mbox": "mailto:ada@example.edu", "name": "Ada"}
     ingest.store_statements(source, [statement(actor=ada)])
-    resolve, erased = ingest._resolve, []
+    resolve = ingest._resolve
+    erased: list[Any] = []
 
     def and_then_erase(reads: Any) -> Any:
         ids = resolve(reads)
