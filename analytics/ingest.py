@@ -82,11 +82,18 @@ class _Ids:
 
 
 def _resolve(reads: Sequence[Read]) -> _Ids:
+    names = {iri: _our_name(iri) for one in reads for iri in (*one.activities, *_parents(one))}
+    ids = ACTIVITIES(set(names.values()))
     return _Ids(
         verbs=VERBS({one.verb for one in reads}),
-        activities=ACTIVITIES({iri for one in reads for iri in (*one.activities, *_parents(one))}),
+        activities={iri: ids[name] for iri, name in names.items()},
         people=_known_people(reads),
     )
+
+
+def _our_name(iri: str) -> str:
+    """The address of a media here, as people copy it from their browser, is the media's name but for a slash."""
+    return iri.rstrip("/") if iri.startswith(f"{settings.SITE_URL}/watch/") else iri
 
 
 def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:

@@ -76,8 +76,10 @@ class MediaForm(forms.ModelForm[Media]):
         for name in ("video", "captions"):
             if self.instance.pk and name in self.fields:
                 self.fields[name].widget.address = reverse(f"watch_{name}", args=[self.instance.uuid])
-        if self.instance.pk and self.instance.activity.iri != self.instance.own_iri:
-            self.initial["iri"] = self.instance.activity.iri
+        if self.instance.pk and "iri" in self.fields:
+            self.fields["iri"].help_text += f" Empty: {self.instance.own_iri}"
+            if self.instance.activity.iri != self.instance.own_iri:
+                self.initial["iri"] = self.instance.activity.iri
 
     def clean_iri(self) -> str:
         iri = str(self.cleaned_data["iri"]).strip()

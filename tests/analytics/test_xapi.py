@@ -667,3 +667,13 @@ def test_readers_are_told_of_a_request_from_the_moment_that_it_has_a_time():
     seen.set()
     thread.join()
     assert through <= found[0]
+
+
+def test_the_address_of_a_media_is_its_name(sender):
+    media = viewing.media()
+    copied = f"{media.own_iri}/"
+    now = timezone.now()
+    sender.post([told_viewing("played", copied, now, time=0), told_viewing("paused", copied, now, time=60)])
+    folding.fold_all()
+
+    assert ViewUser.objects.get(media_id=media.pk).seconds == 60
