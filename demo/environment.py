@@ -26,11 +26,23 @@ class Ports:
     sandbox: int
 
     @classmethod
-    def from_environment(cls) -> Ports:
-        ports = cls(_port("PORT", 8000), _port("SANDBOX_PORT", 8900))
+    def from_environment(cls, usual: tuple[int, int] = (8000, 8900)) -> Ports:
+        ports = cls(_port("PORT", usual[0]), _port("SANDBOX_PORT", usual[1]))
         if ports.web == ports.sandbox:
             raise PortError(f"PORT and SANDBOX_PORT are both {ports.web}. Choose two different ports.")
         return ports
+
+    @classmethod
+    def of_the_demo(cls, data: Path) -> Ports:
+        """Those with which it was started last, unless the environment says otherwise."""
+        try:
+            web, sandbox = json.loads((data / "ports.json").read_text())
+        except (OSError, ValueError, TypeError):
+            return cls.from_environment()
+        return cls.from_environment((web, sandbox))
+
+    def remember(self, data: Path) -> None:
+        (data / "ports.json").write_text(json.dumps([self.web, self.sandbox]))
 
     @property
     def site_url(self) -> str:
@@ -84,7 +96,7 @@ def for_demo(data: Path, ports: Ports) -> dict[str, str]:
 
 def for_manage(data: Path) -> dict[str, str]:
     """The demo's settings, and over them everything the caller has set: `manage.py` for either."""
-    ports = Ports.from_environment()
+    ports = Ports.of_the_demo(data)
     return (
         _demo_settings(data, ports) | dict(os.environ) | _sandbox_allowed(ports) | {"ECHO_LMS_READ_DOT_ENV": "0"}
     )

@@ -84,6 +84,7 @@ def _check_free(ports: environment.Ports) -> None:
 
 def _start(tree: Tree, data: Path, ports: environment.Ports, *, empty: bool) -> None:
     variables = environment.for_demo(data, ports)
+    ports.remember(data)
     logs = data / "logs"
     fresh_logs(logs)
     for variable, server in servers.servers(data, throwaway=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -121,7 +121,9 @@ def _midnight(day: datetime.date) -> datetime.datetime:
 # --- What an address asks for ---------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Asked:
-    """`sections`, `term`, `range`: None where the address says nothing."""
+    """`sections`, `term`, `range`: None where the address says nothing. `named_range`: also where its days are
+    missing.
+    """
 
     sections: frozenset[int] | None = None
     term: int | None = None
@@ -129,6 +131,7 @@ class Asked:
     first: datetime.date | None = None
     last: datetime.date | None = None
     students_only: bool = True
+    named_range: Range | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, given: QueryDict) -> Asked:
@@ -144,6 +147,7 @@ class Asked:
             first=first,
             last=last,
             students_only=given.get("who") != "everyone",
+            named_range=next((one for one in Range if one.value == given.get("range")), None),
         )
 
     def choose(self, allowed: Collection[Section]) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from schedules.models import Section
 
 from .cells import NOTHING, minutes, percent
 from .parts import Card, Chart
-from .tables import Table, address, table_of, url_of
+from .tables import Links, Table, address, filter_of, table_of, url_of
 
 MOST_DAYS = 365
 
@@ -99,6 +99,7 @@ def _filter(asked: Asked, chosen: Selected, sections: Sequence[Section]) -> dict
         "terms": list(terms.items()) if len(terms) > 1 else [],
         "term": asked.term,
         "ranges": [(one.value, one.label, one == chosen.range) for one in Range],
+        "without_days": asked.range is None and asked.named_range == Range.OWN,
         "first": chosen.selection.first if chosen.range == Range.OWN else None,
         "last": chosen.selection.last if chosen.range == Range.OWN else None,
         "students_only": asked.students_only,
@@ -147,7 +148,9 @@ def _value(name: str, value: Any) -> tuple[str, str]:
         number, share = f"{value.number:,} of {value.of:,}", value.share
         if share is None:
             return NOTHING, ""
-        return (f"{value.number:,}", f"of {value.of:,}") if name == "viewers" else (percent(share), number)
+        if name == "viewers":
+            return f"{value.number:,}", f"of {value.of:,}, {percent(share)}"
+        return percent(share), number
     if name == "average_watched":
         return (NOTHING if value is None else percent(value)), ""
     return (minutes(value) if name == "minutes" else f"{value:,}"), ""
@@ -213,13 +216,14 @@ def _named(row: tab.DayRow, step: str) -> str:
 
 # --- Tables ---------------------------------------------------------------------------------------------
 def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
+    chosen = filter_of(given)
     return [
         table_of(
             "media",
             "Media",
             tab.media_table(facts),
             given,
-            links={"title": lambda row: url_of("media_figures", row.media.pk)},
+            links={"title": lambda row: url_of("media_figures", row.media.pk) + chosen},
             totals=tab.media_totals(facts),
             usual="-recorded",
             csv=_file_of("media", given),
@@ -231,8 +235,8 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
             tab.polls_table(facts),
             given,
             links={
-                "question": lambda row: url_of("poll_figures", row.poll.pk),
-                "media": lambda row: url_of("media_figures", row.poll.media_id),
+                "question": lambda row: url_of("poll_figures", row.poll.pk) + chosen,
+                "media": lambda row: url_of("media_figures", row.poll.media_id) + chosen,
             },
             csv=_file_of("polls", given),
             empty="No polls were asked in these days.",
@@ -242,7 +246,7 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
             "Students",
             tab.students_table(facts),
             given,
-            links=STUDENT_LINKS,
+            links=_student_links(chosen),
             csv=_file_of("students", given),
             without=() if facts.weights else ("score",),
             empty="No students are known of these courses.",
@@ -256,7 +260,7 @@ def _not_lately(given: QueryDict, facts: tab.Facts, missing: tab.Missing) -> Tab
         "Not lately",
         tab.not_lately(facts, missing),
         given,
-        links=STUDENT_LINKS,
+        links=_student_links(filter_of(given)),
         csv=_file_of("not-lately", given),
         empty="Nobody: all students have opened something lately, and enough of what is published.",
     )
@@ -266,4 +270,5 @@ def _file_of(table: str, given: QueryDict) -> str:
     return reverse("analytics_file", args=[table]) + address(given)
 
 
-STUDENT_LINKS = {"name": lambda row: url_of("student_figures", row.student.learner_id)}
+def _student_links(chosen: str) -> Links:
+    return {"name": lambda row: url_of("student_figures", row.student.learner_id) + chosen}

@@ -17,6 +17,7 @@ from analytics.figures.tab import natural
 from .cells import Cell, cell_of
 
 PAGE = 25
+FILTER = ("section", "term", "range", "first", "last", "who")
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,12 @@ def address(given: QueryDict, **changed: str) -> str:
     """A query with other parameters; what is empty is left out."""
     kept = [(name, value) for name in given for value in given.getlist(name) if value and name not in changed]
     return "?" + urlencode([*kept, *((name, value) for name, value in changed.items() if value)])
+
+
+def filter_of(given: QueryDict) -> str:
+    """What the tab's filter says, for pages that lead back to it."""
+    kept = [(name, value) for name in FILTER for value in given.getlist(name) if value]
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 def url_of(name: str, *arguments: Any) -> str:

@@ -81,7 +81,7 @@ def test_the_tab_shows_every_part(signed_in, instructor):
     values = re.findall(r'figure-value">([^<]+)</span>(?: <span class="figure-note">([^<]+))?', page)
     assert values == [
         ("1", ""),
-        ("1", "of 2"),
+        ("1", "of 2, 50 %"),
         ("5", ""),
         ("50 %", ""),
         ("50 %", "1 of 2"),

@@ -80,3 +80,17 @@ def test_settings_of_another_installation_do_not_reach_demo_or_tests(shell, tmp_
     assert "SECURE_SSL_REDIRECT" not in demo
     assert "SECURE_SSL_REDIRECT" not in tests
     assert environment.for_manage(tmp_path)["SITE_URL"] == "https://echo-lms.example.edu"
+
+
+def test_manage_speaks_to_the_demo_that_was_started_last(tmp_path, monkeypatch):
+    monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.delenv("SANDBOX_PORT", raising=False)
+    assert Ports.of_the_demo(tmp_path) == Ports(8000, 8900)
+
+    Ports(8050, 8950).remember(tmp_path)
+    assert Ports.of_the_demo(tmp_path) == Ports(8050, 8950)
+    monkeypatch.setenv("PORT", "8060")
+    assert Ports.of_the_demo(tmp_path) == Ports(8060, 8950)
+
+    (tmp_path / "ports.json").write_text("{")
+    assert Ports.of_the_demo(tmp_path) == Ports(8060, 8900)
