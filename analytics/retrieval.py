@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from . import identities
-from .models import Activity, EventSource, Identity, Statement, StatementBatch, StatementVoid, Verb
+from .models import Activity, EventSource, Identity, Poll, Statement, StatementBatch, StatementVoid, Verb
 from .statements import VOIDED, Malformed, moment, person_of
 
 USUAL, MOST = 100, 500
@@ -101,7 +101,10 @@ def _kept(*, voided: bool) -> QuerySet[Statement]:
     """A voiding statement cannot be voided (part 2 §2.3.2). Of an erased one nothing is left but its id."""
     voiding = Verb.objects.filter(iri=VOIDED).values_list("pk", flat=True).first() or 0
     is_voided = Q(Exists(StatementVoid.objects.filter(target=OuterRef("pk")))) & ~Q(verb_id=voiding)
-    return Statement.objects.exclude(digest=b"").filter(is_voided if voided else ~is_voided)
+    # Beside the moments of other statements these would say whose they are (docs/watching.md, "Questions").
+    anonymous = Exists(Poll.objects.filter(anonymous=True, activity_id=OuterRef("object_id")))
+    kept = Statement.objects.exclude(digest=b"").exclude(anonymous)
+    return kept.filter(is_voided if voided else ~is_voided)
 
 
 def _filtered(rows: QuerySet[Statement], given: Mapping[str, str]) -> QuerySet[Statement]:

@@ -16,6 +16,7 @@ from analytics import files, folding, player
 from analytics.models import Activity, AnswerEvent, Learner, Poll, PollAnswer, Statement, ViewEvent
 from tests.support import timetable, watching
 from tests.support.watching import answered, played, stored
+from tests.support.xapi import Sender, credentials
 
 pytestmark = pytest.mark.django_db
 
@@ -513,6 +514,15 @@ def test_an_anonymous_answer_says_nothing_of_whose_it_is(watcher, media, student
     assert one["id"] != sent["id"]
     assert student.email not in json.dumps(one)
     assert "poll" not in json.dumps(dict(watcher.session))
+
+
+def test_an_anonymous_answer_is_given_to_no_reader(watcher, media):
+    give(watcher, watching.poll(media, anonymous=True), "b")
+    give(watcher, watching.poll(media), "b")
+
+    sender = Sender(watcher, credentials()[1])
+
+    assert [one["actor"] for one in json.loads(sender.get().content)["statements"]] == [stored()[1]["actor"]]
 
 
 def test_an_anonymous_answer_counts_once_per_person_and_browser(watcher, media, person, section):

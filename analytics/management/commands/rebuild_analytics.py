@@ -10,8 +10,8 @@ from analytics.models import StatementBatch
 
 class Command(BaseCommand):
     help = (
-        "Builds the figures of all media anew from the events, for example after a change of the time zone, or when "
-        "requests that could not be folded are to be tried again."
+        "Builds the figures of all media anew from the events, for example after a change of the time zone, or "
+        "when requests that could not be folded are to be tried again."
     )
 
     def handle(self, **_options: Any) -> None:
