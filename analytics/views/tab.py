@@ -217,16 +217,18 @@ def _named(row: tab.DayRow, step: str) -> str:
 # --- Tables ---------------------------------------------------------------------------------------------
 def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
     chosen = filter_of(given)
+    media = tab.media_table(facts)
     return [
         table_of(
             "media",
             "Media",
-            tab.media_table(facts),
+            media,
             given,
             links={"title": lambda row: url_of("media_figures", row.media.pk) + chosen},
             totals=tab.media_totals(facts),
             usual="-recorded",
             csv=_file_of("media", given),
+            without=() if any(row.anonymous_views for row in media) else ("anonymous_views",),
             empty="No media up to the last of these days.",
         ),
         table_of(

@@ -44,3 +44,11 @@ def test_own_dates_without_a_date_are_asked_for(client, lecture):
 
 def test_viewers_are_told_as_a_number_and_as_a_share(client, lecture):
     assert "of 1, 100 %" in page_of(client, "/analytics/")
+
+
+def test_anonymous_views_have_a_column_where_there_are_any(client, lecture):
+    assert "Anonymous</a>" not in page_of(client, "/analytics/")
+
+    viewing.watched(lecture, None, (0, 30), at=timezone.now())
+
+    assert "Anonymous</a>" in page_of(client, "/analytics/")
