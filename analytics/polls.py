@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.db.models import Case, Count, When
+
 from .answering import answers_of, refusal
 from .figures.tab import clock, in_words
 from .models import Poll, PollAnswer
@@ -94,7 +96,7 @@ def shown(polls: Sequence[Poll], user: User, remembered: Mapping[int, int]) -> l
             one.own_parts = _parts(poll, answered.response)
             one.own, one.right = in_words(poll, answered.response), answered.right
         found.append(one)
-    _add_tallies([one for one in found if _results_are_due(one)])
+    _add_tallies([one for one in found if _tally_is_due(one)])
     return found
 
 
@@ -102,27 +104,44 @@ def _results_are_due(one: ShownPoll) -> bool:
     return one.poll.shows_results(answered=one.used > 0)
 
 
+def _tally_is_due(one: ShownPoll) -> bool:
+    """What others answered would help with a next attempt."""
+    return _results_are_due(one) and (bool(one.refusal) or one.right is not False)
+
+
 def _add_tallies(due: list[ShownPoll]) -> None:
-    """By the latest answer of each person; up to a minute old, as all figures are."""
-    rows = PollAnswer.objects.filter(poll_id__in=[one.poll.pk for one in due]).values_list(
-        "poll_id", "latest_response", "latest_correct"
+    """By the latest answer of each person; up to a minute old, as all figures are.
+
+    What nobody in particular answers counts where the poll is anonymous, as on the pages of instructors.
+    """
+    counted = (
+        PollAnswer.objects.filter(poll_id__in=[one.poll.pk for one in due])
+        .exclude(learner_id=None, poll_id__in=[one.poll.pk for one in due if not one.poll.anonymous])
+        .annotate(said=Case(When(poll_id__in=[one.poll.pk for one in due if one.options], then="latest_response")))
+        .values_list("poll_id", "said", "latest_correct")
+        .annotate(Count("pk"))
     )
-    said: dict[int, list[tuple[str, bool | None]]] = {}
-    for poll, response, right in rows.iterator():
-        said.setdefault(poll, []).append((response, right))
+    said: dict[int, list[tuple[str | None, bool | None, int]]] = {}
+    for poll, response, right, count in counted.order_by():
+        said.setdefault(poll, []).append((response, right, count))
     for one in due:
         answers = said.get(one.poll.pk, [])
-        one.too_few = len(answers) < FEWEST
+        one.too_few = sum(count for _, _, count in answers) < FEWEST
         if not one.too_few:
             one.tally = _tally(one, answers)
 
 
-def _tally(one: ShownPoll, answers: list[tuple[str, bool | None]]) -> Tally:
-    counted = Counter(part for response, _ in answers for part in set(_parts(one.poll, response)))
+def _tally(one: ShownPoll, answers: list[tuple[str | None, bool | None, int]]) -> Tally:
+    chosen: Counter[str] = Counter()
+    for response, _, count in answers:
+        for part in set(_parts(one.poll, response or "")):
+            chosen[part] += count
+    total = sum(count for _, _, count in answers)
     bars = [
-        Bar(text, counted[value], round(100 * counted[value] / len(answers)), value in one.own_parts)
+        Bar(text, chosen[value], round(100 * chosen[value] / total), value in one.own_parts)
         for value, text in options(one.poll)
     ]
-    graded = [right for _, right in answers if right is not None]
-    percent = round(100 * sum(graded) / len(graded)) if graded and one.poll.is_graded else None
-    return Tally(len(answers), bars, percent)
+    graded = sum(count for _, right, count in answers if right is not None)
+    right = sum(count for _, right, count in answers if right)
+    percent = round(100 * right / graded) if graded and one.poll.is_graded else None
+    return Tally(total, bars, percent)

@@ -229,9 +229,9 @@ POLLS = (
 SCORE = Column(
     "score",
     "Engagement",
-    "The mean of three parts, as the instructor weighs them: how much of all published media was watched, polls "
-    "answered, answers right. A part of which there is nothing to measure is left out. No decision should rest on "
-    "it alone.",
+    "Over all time, whatever days are chosen: the mean of three parts, as the instructor weighs them: how much of "
+    "all published media was watched, how many of their polls were answered, and how many answers are right. A "
+    "part of which there is nothing to measure is left out. No decision should rest on it alone.",
     Kind.PERCENT,
 )
 
@@ -242,7 +242,7 @@ STUDENTS = (
     Column(
         "media_watched",
         "Media watched",
-        "Published media with at least one view, of all that are published in their sections.",
+        "Published media with at least one view in these days, of all that are published in their sections.",
         Kind.PART,
         of="media_published",
     ),
@@ -385,6 +385,7 @@ SEEN = (
 OWN_ANSWERS = (
     Column("question", "Question", "Every poll of the courses that is not anonymous, answered or not."),
     Column("media", "Media", "The media that the poll belongs to."),
+    Column("course", "Course", COURSE),
     Column("first", "First answer", "Of the first attempt."),
     Column("latest", "Latest answer", "Of the last attempt; it is the one that counts."),
     Column("correct", "Correct", "Of the latest answer. “Not graded” where the poll has no key."),

@@ -89,7 +89,7 @@ def media_figures(media: Media, section: Section, *, students_only: bool) -> Med
     seen = {one.learner_id for one in viewers}
     return MediaFigures(
         facts=facts,
-        row=next(row for row in tab.media_table(facts) if row.media and row.media.pk == media.pk),
+        row=tab.media_row(media, facts),
         polls=[row for row in tab.polls_table(facts) if row.poll.media_id == media.pk],
         viewers=viewers,
         missing=missing_of(students_of([section.pk]), seen),

@@ -13,8 +13,8 @@ from analytics.models import Learner, Media, Poll, SectionFigures
 from schedules.models import Section
 
 from .definitions import Part
-from .score import score
-from .tab import clock, course_of, in_words, natural
+from .score import scores_of
+from .tab import clock, course_of, floor_of, in_words, natural, step_of, steps
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class GivenAnswer:
     poll: Poll
     question: str
     media: str
+    course: str
     first: str
     latest: str
     correct: str
@@ -81,7 +82,8 @@ def student_figures(learner: Learner, sections: Sequence[Section], *, as_student
     """
     keys = [section.pk for section in sections]
     media = _media(learner, sections)
-    answers = _answers(learner, keys)
+    answers = _answers(learner, sections)
+    scores = _scores(learner, sections, answers, as_student=as_student)
     if as_student:
         media = [one for one in media if one.is_published]
         shown = {one.media.pk for one in media}
@@ -98,11 +100,23 @@ def student_figures(learner: Learner, sections: Sequence[Section], *, as_student
         answered=Part(sum(one.answered_at is not None for one in answers), len(answers)),
         correct=Part(sum(bool(one.right) for one in graded), len(graded)),
         last_activity=max(moments, default=None),
-        scores=_scores(sections, media, answers),
+        scores=scores,
         media=media,
         answers=answers,
         days=_days(learner, keys),
     )
+
+
+def charted(days: Sequence[ActiveDay]) -> tuple[str, list[ActiveDay]]:
+    """Every day from the first to the last, or every week or month, with the step's name."""
+    if not days:
+        return "day", []
+    step = step_of(days[0].day, days[-1].day)
+    found = {day: ActiveDay(day, 0, 0) for day in steps(floor_of(days[0].day, step), days[-1].day, step)}
+    for one in days:
+        first = floor_of(one.day, step)
+        found[first] = ActiveDay(first, found[first].views + one.views, found[first].minutes + one.minutes)
+    return step, list(found.values())
 
 
 _SEEN = """
@@ -152,12 +166,13 @@ FROM analytics_pollanswer WHERE learner_id = %s AND section_id = ANY(%s)
 """
 
 
-def _answers(learner: Learner, sections: list[int]) -> list[GivenAnswer]:
+def _answers(learner: Learner, sections: Sequence[Section]) -> list[GivenAnswer]:
     """Of every poll that was offered and is not anonymous."""
+    names = {section.pk: course_of(section) for section in sections}
     with connection.cursor() as cursor:
-        cursor.execute(_ANSWERS, [learner.pk, sections])
+        cursor.execute(_ANSWERS, [learner.pk, list(names)])
         given = {poll: rest for poll, *rest in cursor.fetchall()}
-    polls = Poll.objects.filter(media__section__in=sections, anonymous=False).select_related("media")
+    polls = Poll.objects.filter(media__section__in=list(names), anonymous=False).select_related("media")
     found = []
     for poll in polls:
         first, latest, right, at = given.get(poll.pk, ("", "", None, None))
@@ -166,6 +181,7 @@ def _answers(learner: Learner, sections: list[int]) -> list[GivenAnswer]:
                 poll=poll,
                 question=poll.question,
                 media=poll.media.title,
+                course=names[poll.media.section_id],
                 first=in_words(poll, first) if at else "",
                 latest=in_words(poll, latest) if at else "",
                 correct=_correct(poll, right) if at else "",
@@ -173,13 +189,18 @@ def _answers(learner: Learner, sections: list[int]) -> list[GivenAnswer]:
                 right=right,
             )
         )
-    return sorted(found, key=lambda one: (natural(one.media), one.poll.at_seconds or 0, one.poll.pk))
+    return sorted(
+        found, key=lambda one: (natural(one.course), natural(one.media), one.poll.at_seconds or 0, one.poll.pk)
+    )
 
 
 def _as_student(one: GivenAnswer) -> GivenAnswer:
-    if one.answered_at is None or one.poll.shows_results(answered=True):
-        return one
-    return replace(one, correct="", right=None)
+    return one if _tells(one) else replace(one, correct="", right=None)
+
+
+def _tells(one: GivenAnswer) -> bool:
+    """Whether the poll tells its students what is right."""
+    return one.answered_at is None or one.poll.shows_results(answered=True)
 
 
 def _correct(poll: Poll, right: bool | None) -> str:
@@ -199,23 +220,17 @@ def _days(learner: Learner, sections: list[int]) -> list[ActiveDay]:
 
 
 def _scores(
-    sections: Sequence[Section], media: Sequence[SeenMedia], answers: Sequence[GivenAnswer]
+    learner: Learner, sections: Sequence[Section], answers: Sequence[GivenAnswer], *, as_student: bool
 ) -> list[tuple[Section, float]]:
+    """One query for each section that has a score."""
     weighed = SectionFigures.objects.in_bulk([section.pk for section in sections])
+    silent = {one.poll.media.section_id for one in answers if as_student and not _tells(one)}
     found = []
     for section in sections:
         weights = weighed.get(section.pk)
-        if weights is None or not weights.has_score:
+        if weights is None or not weights.has_score or (weights.weight_correct and section.pk in silent):
             continue
-        shares = [one.watched for one in media if one.media.section_id == section.pk and one.is_published]
-        own = [one for one in answers if one.poll.media.section_id == section.pk]
-        graded = [one for one in own if one.right is not None]
-        value = score(
-            weights,
-            sum(shares) / len(shares) if shares else None,
-            Part(sum(one.answered_at is not None for one in own), len(own)),
-            Part(sum(bool(one.right) for one in graded), len(graded)),
-        )
+        value = scores_of(weights).get(learner.pk)
         if value is not None:
             found.append((section, value))
     return found

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from schedules.models import Section
 
 from .definitions import Part
 from .polling import LearnerAnswers, PollAnswers, Polling, polling
-from .score import score
+from .score import scores_of
 from .selection import Selection, zone
 from .viewing import Activity, Day, LearnerViews, MediaViews, Viewing, activity, viewed_days, viewing
 
@@ -28,13 +28,14 @@ DAILY = 92
 WEEKLY = 2 * 366
 # Seconds.
 REMEMBERED = 300
+MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
 class Facts:
     """What the database knows of a selection. `enrolled`: students by section. `asked`: polls that count in it.
 
-    `weights`: of the engagement score, if there is one section and it has a score.
+    `scores`: of engagement, by learner, if there is one section and it has a score.
     """
 
     selection: Selection
@@ -46,11 +47,11 @@ class Facts:
     asked: list[Poll]
     viewing: Viewing
     polling: Polling
-    weights: SectionFigures | None
+    scores: Mapping[int, float] | None
 
 
 def read(selection: Selection, sections: Collection[Section]) -> Facts:
-    """Five queries, and one more for a single section."""
+    """Five queries; one more for a single section, and two more if it has a score."""
     students = sorted(students_of(selection.sections), key=lambda one: natural(name_of(one)))
     polls = list(Poll.objects.filter(media__section__in=selection.sections).select_related("media"))
     answers = polling(selection)
@@ -64,15 +65,16 @@ def read(selection: Selection, sections: Collection[Section]) -> Facts:
         asked=_asked(polls, selection, answers),
         viewing=viewing(selection),
         polling=answers,
-        weights=_weights(selection),
+        scores=_scores(selection),
     )
 
 
-def _weights(selection: Selection) -> SectionFigures | None:
+def _scores(selection: Selection) -> Mapping[int, float] | None:
+    """Different sections weigh differently: there is none of several."""
     if len(selection.sections) != 1:
         return None
-    found = SectionFigures.objects.filter(section=selection.sections[0]).first()
-    return found if found is not None and found.has_score else None
+    weights = SectionFigures.objects.filter(section=selection.sections[0]).first()
+    return scores_of(weights) if weights is not None and weights.has_score else None
 
 
 def _asked(polls: Iterable[Poll], selection: Selection, answers: Polling) -> list[Poll]:
@@ -89,9 +91,9 @@ def _published(media: Media, selection: Selection, since: datetime.datetime | No
 
 # --- Names in their natural order -----------------------------------------------------------------------
 def natural(text: str) -> list[tuple[int, int, str]]:
-    """A key to sort by: numbers in a text by their size, letters whatever their case."""
+    """A key to sort by: numbers in a text by their size, letters whatever their case; very long ones as text."""
     return [
-        (0, int(piece), "") if piece.isdecimal() else (1, 0, piece)
+        (0, int(piece), "") if piece.isdecimal() and len(piece) <= MOST_DIGITS else (1, 0, piece)
         for piece in re.split(r"(\d+)", text.casefold())
         if piece
     ]
@@ -189,35 +191,35 @@ class Series:
 def views_by_day(selection: Selection) -> Series:
     """By week where there are many days, by month where there are many weeks. One query; two without a first."""
     first = selection.first
-    step = _step(first, selection.last) if first else "month"
+    step = step_of(first, selection.last) if first else "month"
     found = viewed_days(selection, step)
     if first is None and found:
         first = found[0].first
-        if _step(first, selection.last) != step:
-            step = _step(first, selection.last)
+        if step_of(first, selection.last) != step:
+            step = step_of(first, selection.last)
             found = viewed_days(selection, step)
             first = found[0].first
     if first is None:
         return Series(step, [])
     known = {day.first: day for day in found}
-    rows = [known.get(day, Day(day)) for day in _steps(_floor(first, step), selection.last, step)]
+    rows = [known.get(day, Day(day)) for day in steps(floor_of(first, step), selection.last, step)]
     return Series(
         step, [DayRow(row.first, row.views, row.viewers, row.seconds / 60, row.anonymous_views) for row in rows]
     )
 
 
-def _step(first: datetime.date, last: datetime.date) -> str:
+def step_of(first: datetime.date, last: datetime.date) -> str:
     days = (last - first).days + 1
     return "day" if days <= DAILY else "week" if days <= WEEKLY else "month"
 
 
-def _floor(day: datetime.date, step: str) -> datetime.date:
+def floor_of(day: datetime.date, step: str) -> datetime.date:
     if step == "week":
         return day - datetime.timedelta(days=day.weekday())
     return day.replace(day=1) if step == "month" else day
 
 
-def _steps(first: datetime.date, last: datetime.date, step: str) -> Iterable[datetime.date]:
+def steps(first: datetime.date, last: datetime.date, step: str) -> Iterable[datetime.date]:
     day = first
     while day <= last:
         yield day
@@ -259,6 +261,12 @@ def media_table(facts: Facts) -> list[MediaRow]:
         for media in facts.media
         if media.pk in facts.viewing.media or (media.published_at or media.recorded_at) < facts.selection.ends_at
     ]
+
+
+def media_row(media: Media, facts: Facts) -> MediaRow:
+    """Of one media, also if it is not published yet."""
+    polls, asked = _by_media(facts.polls), _by_media(facts.asked)
+    return _media_row(media, facts, len(polls[media.pk]), asked[media.pk])
 
 
 def _by_media(polls: Iterable[Poll]) -> dict[int, list[Poll]]:
@@ -423,17 +431,8 @@ def _student_row(student: Student, facts: Facts, published: Counter[int], asked:
         answered=answered,
         correct=correct,
         last_activity=max((one for one in (seen.last_at, given.last_at) if one), default=None),
-        score=_score(student, facts, seen, possible, answered, correct),
+        score=facts.scores.get(student.learner_id) if facts.scores is not None else None,
     )
-
-
-def _score(
-    student: Student, facts: Facts, seen: LearnerViews, possible: int, answered: Part, correct: Part
-) -> float | None:
-    """Of one section only: different sections weigh differently."""
-    if facts.weights is None or facts.weights.section_id not in student.sections:
-        return None
-    return score(facts.weights, min(seen.shares / possible, 1) if possible else None, answered, correct)
 
 
 def name_of(student: Student) -> str:

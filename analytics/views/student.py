@@ -18,7 +18,7 @@ from accounts.roles import Role, is_administrator, role_required
 from accounts.signed_in import signed_in
 from analytics import access, charts, enrolment, folding
 from analytics.figures import definitions, tab
-from analytics.figures.student import ActiveDay, SeenMedia, StudentFigures, student_figures
+from analytics.figures.student import ActiveDay, SeenMedia, StudentFigures, charted, student_figures
 from analytics.models import Learner, StudentLook
 from schedules.models import Section
 
@@ -160,8 +160,15 @@ def _chart(days: Sequence[ActiveDay]) -> Chart | None:
     finding = (
         f"Active on {len(days)} day{'s' if len(days) != 1 else ''}; most on {date_format(most.day, 'D j M')}."
     )
-    drawn = [charts.Bar(day.views, f"{date_format(day.day, 'D j M')}: {day.views} views") for day in days]
-    places = sorted({0, len(days) // 2, len(days) - 1})
-    marks = [date_format(days[place].day, "D j M") for place in places]
+    step, shown = charted(days)
+    names = [_named(one, step) for one in shown]
+    drawn = [charts.Bar(one.views, f"{name}: {one.views} views") for one, name in zip(shown, names, strict=True)]
+    marks = [names[place] for place in sorted({0, len(names) // 2, len(names) - 1})]
     table = table_of("active-days", "Days of activity", days, QueryDict(), whole=True)
-    return chart_of("active-chart", "Days of activity", finding, drawn, marks, table)
+    return chart_of("active-chart", f"Views by {step}", finding, drawn, marks, table)
+
+
+def _named(one: ActiveDay, step: str) -> str:
+    if step == "month":
+        return date_format(one.day, "M Y")
+    return date_format(one.day, "D j M") if step == "day" else f"week of {date_format(one.day, 'j M')}"

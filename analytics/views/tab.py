@@ -250,7 +250,7 @@ def _tables(given: QueryDict, facts: tab.Facts) -> list[Table]:
             given,
             links=_student_links(chosen),
             csv=_file_of("students", given),
-            without=() if facts.weights else ("score",),
+            without=() if facts.scores is not None else ("score",),
             empty="No students are known of these courses.",
         ),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -160,3 +162,12 @@ def test_more_students_cost_no_more_queries(lecture, section, as_instructor, dja
             page_of(as_instructor, f"/analytics/media/{lecture.pk}/")
         counts.append(len(counted))
     assert counts[0] == counts[1]
+
+
+def test_a_media_that_is_published_later_has_its_page_already(client, instructor):
+    later = timezone.now() + datetime.timedelta(days=7)
+    media = viewing.media(timetable.section(instructor), published_at=later, recorded_at=timezone.now())
+    client.force_login(instructor)
+
+    assert media.title in page_of(client, f"/analytics/media/{media.pk}/")
+    assert rows_of(client, f"/analytics/media/{media.pk}/viewers.csv") == []

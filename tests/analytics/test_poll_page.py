@@ -152,3 +152,12 @@ def test_a_foreign_poll_does_not_exist(who, lecture, client, request):
     client.force_login(request.getfixturevalue(who))
     for address in ("", "choices.csv", "answers.csv"):
         assert client.get(f"/analytics/polls/{poll.pk}/{address}").status_code in (403, 404)
+
+
+def test_an_answer_of_very_many_digits_is_sorted_all_the_same(client, instructor):
+    section = timetable.section(instructor)
+    poll = viewing.poll(viewing.media(section), "open", correct=[])
+    viewing.answered(poll, viewing.student(section), "1" * 5000)
+    client.force_login(instructor)
+
+    assert client.get(f"/analytics/polls/{poll.pk}/?answers_sort=latest").status_code == 200

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -10,6 +13,7 @@ from django.utils import timezone
 from analytics.models import Poll, SectionFigures, StudentLook
 from tests.support import timetable, viewing
 from tests.support.figures import page_of, rows_of, table_in, words_of
+from tests.support.viewing import NOON
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +75,7 @@ def test_what_was_seen_and_what_was_not(lectures, ada, as_instructor):
 
 def test_answers_first_and_latest_and_never_to_anonymous_polls(lectures, ada, as_instructor):
     page = page_of(as_instructor, address(ada))
-    assert [row[:5] for row in table_in(page, "own-answers")] == [
+    assert [row[:2] + row[3:6] for row in table_in(page, "own-answers")] == [
         ["Why sets?", "Week 1", "Choice a", "Choice b", "Yes"],
         ["Why groups?", "Week 2", "", "", ""],
     ]
@@ -174,7 +178,7 @@ def test_they_see_what_is_right_as_far_as_the_poll_tells(results, closed, shown,
     past = timezone.now() if closed else None
     Poll.objects.filter(question="Why sets?").update(results=results, closes_at=past)
     page = page_of(as_ada, "/my-viewing/")
-    assert table_in(page, "own-answers")[0][4] == ("Yes" if shown else "")
+    assert table_in(page, "own-answers")[0][5] == ("Yes" if shown else "")
     assert ("Correct 100 % 1 of 1" in words_of(page)) is shown
 
 
@@ -244,3 +248,43 @@ def test_what_counts_is_set_by_those_who_teach_it(section, other_section, as_ins
     assert as_instructor.get(f"/analytics/sections/{other_section.pk}/").status_code == 404
     assert as_instructor.post(f"/analytics/sections/{other_section.pk}/", {}).status_code == 404
     assert Poll.objects.count() == 0
+
+
+def test_the_score_is_the_same_on_both_pages_whatever_days_are_chosen(client, instructor):
+    section = timetable.section(instructor)
+    student = viewing.student(section)
+    now = timezone.now()
+    for days in (100, 60, 5):
+        moment = now - datetime.timedelta(days=days)
+        media = viewing.media(section, published_at=moment, recorded_at=moment)
+        viewing.watched(media, student, (0, 600), at=moment + datetime.timedelta(hours=1))
+    # What nobody can watch yet has no part in it.
+    viewing.watched(viewing.media(section, published_at=None), student, (0, 600), at=now)
+    viewing.answered(viewing.poll(media), student, "b", at=now)
+    viewing.poll(media)
+    SectionFigures.objects.create(section=section, weight_watched=1, weight_answered=1)
+    client.force_login(instructor)
+
+    own = words_of(page_of(client, f"/analytics/students/{student.pk}/"))
+    for chosen in ("30", "all", "7"):
+        (row,) = table_in(page_of(client, f"/analytics/?range={chosen}"), "students")
+        assert row[-1] == "75 %"
+    assert "Engagement 75 %" in own
+
+
+def test_days_without_anything_have_their_place_in_the_chart(client, instructor):
+    section = timetable.section(instructor)
+    student, media = viewing.student(section), viewing.media(section)
+    for day in (0, 4):
+        viewing.watched(media, student, (0, 60), at=NOON + datetime.timedelta(days=day))
+    client.force_login(instructor)
+
+    page = page_of(client, f"/analytics/students/{student.pk}/")
+
+    titles = re.findall(r"<title>(\w{3} \d+ \w+: \d+ views)</title>", page)
+    assert titles == [
+        f"{day}: {views} views"
+        for day, views in zip(
+            ("Wed 6 May", "Thu 7 May", "Fri 8 May", "Sat 9 May", "Sun 10 May"), (1, 0, 0, 0, 1), strict=True
+        )
+    ]

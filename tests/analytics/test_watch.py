@@ -14,7 +14,7 @@ from django.utils.http import http_date
 
 from analytics import files, folding, player
 from analytics.models import Activity, AnswerEvent, Learner, Poll, PollAnswer, Statement, ViewEvent
-from tests.support import timetable, watching
+from tests.support import timetable, viewing, watching
 from tests.support.watching import answered, played, stored
 from tests.support.xapi import Sender, credentials
 
@@ -574,15 +574,46 @@ def others_answer(poll, *responses):
 def test_results_after_answering(watcher, media):
     poll = watching.poll(media, results=Poll.Results.ANSWERED)
     others_answer(poll, "a", "b", "b", "b", "b")
-    assert "people answered" not in text_of(watcher, media)
+    assert "answers</h4>" not in text_of(watcher, media)
 
     give(watcher, poll, "a")
 
     text = text_of(watcher, media)
     assert "Not right." in text
     assert "You answered: Answer A" in text
-    assert "What 5 people answered" in text
+    assert "All 5 answers" in text
     assert "80&nbsp;%" in text
+
+
+def test_what_others_answered_helps_with_no_next_attempt(watcher, media):
+    poll = watching.poll(media, attempts=2, results="answered")
+    others_answer(poll, "b", "b", "b", "a")
+    give(watcher, poll, "a")
+    folding.fold_all()
+    assert "Not right." in text_of(watcher, media)
+    assert "answers</h4>" not in text_of(watcher, media)
+
+    give(watcher, poll, "b")
+    folding.fold_all()
+
+    assert "All 5 answers" in text_of(watcher, media)
+
+
+def test_after_a_right_answer_another_is_not_asked_for(watcher, media):
+    poll = watching.poll(media, attempts=0, results="answered")
+    give(watcher, poll, "b")
+
+    assert "<summary>Answer again</summary>" in text_of(watcher, media)
+
+
+def test_the_answer_of_nobody_to_a_named_poll_is_no_other_answer(watcher, media):
+    poll = watching.poll(media, results="answered")
+    others_answer(poll, "b", "b", "b", "b")
+    viewing.answered(poll, None, "c")
+    give(watcher, poll, "b")
+    folding.fold_all()
+
+    assert "All 5 answers" in text_of(watcher, media)
 
 
 def test_few_answers_are_not_broken_down(watcher, media):
@@ -603,7 +634,7 @@ def test_results_never_or_not_yet(watcher, media):
 
     text = text_of(watcher, media)
     assert text.count("Your answer is counted.") >= 2
-    for shown in ("Right.", "You answered", "people answered"):
+    for shown in ("Right.", "You answered", "answers</h4>"):
         assert shown not in text
 
     Poll.objects.update(closes_at=timezone.now())
@@ -617,7 +648,7 @@ def test_the_words_of_others_are_shown_to_no_student(watcher, media):
     give(watcher, poll, "Mine")
 
     assert "You answered: Mine" in text_of(watcher, media)
-    assert "What 6 people answered" in text_of(watcher, media)
+    assert "All 6 answers" in text_of(watcher, media)
     assert "Private words" not in text_of(watcher, media)
 
 
