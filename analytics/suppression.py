@@ -31,7 +31,7 @@ def hidden(groups: Sequence[Group], fewest: int) -> Hidden:
     """What must not be shown of a table with a total.
 
     Hidden are groups in which a few did, or all but a few, and those that are small altogether. So that they
-    cannot be worked out from the total, larger groups are hidden with them; where that is not enough, the total is.
+    cannot be worked out from the total, larger groups are hidden with them, and at worst the total.
 
     Even who knows these rules cannot go through them backwards: which groups cover the small ones depends on sizes
     that everybody knows, and whether the total is shown on the sum alone.

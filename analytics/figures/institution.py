@@ -59,7 +59,7 @@ class _Sums:
 
 def institution_figures(sections: Collection[Section]) -> tuple[list[InstitutionRow], InstitutionRow]:
     """A row for each section, and one for all. Of students alone, over all time. One query."""
-    ordered = sorted(sections, key=lambda one: natural(course_of(one)))
+    ordered = _ordered(sections)
     rows = _sums(ordered)
     views, answers = _hidden(rows)
     shown = [
@@ -75,6 +75,17 @@ def institution_figures(sections: Collection[Section]) -> tuple[list[Institution
     media = sum(row.students * row.media for row in rows)
     polls = sum(row.students * row.polls for row in rows)
     return shown, _row("All sections", total, possible=(media, polls), hides=(views.total, answers.total))
+
+
+def hidden_sections(sections: Collection[Section]) -> tuple[set[int], set[int]]:
+    """The keys of those whose views are hidden, and of those whose answers are. One query."""
+    ordered = _ordered(sections)
+    views, answers = _hidden(_sums(ordered))
+    return {ordered[place].pk for place in views.places}, {ordered[place].pk for place in answers.places}
+
+
+def _ordered(sections: Collection[Section]) -> list[Section]:
+    return sorted(sections, key=lambda one: natural(course_of(one)))
 
 
 def _hidden(rows: Sequence[_Sums]) -> tuple[Hidden, Hidden]:
