@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime
 import itertools
 import uuid
@@ -20,12 +21,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from . import identities
 from .models import Activity, EventSource, Identity, Statement, StatementBatch, StatementVoid, Verb
-from .statements import VOIDED, Malformed, moment, person_of
+from .statements import VOIDED, Malformed, Person, moment, person_of
 
 # In a page, unless less is asked for.
 MOST = 500
 # A page ends early rather than opening more of what requests brought (bytes), one request at a time.
 MOST_OPENED = 32 * 1024 * 1024
+# A page ends early rather than looking at more statements that turn out to be about somebody else.
+MOST_LOOKED_AT = 2_000
 FILTERS = ("agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until")
 OTHERS = ("limit", "ascending", "cursor")
 WITH_AN_ID = ("statementId", "voidedStatementId", "attachments", "format")
@@ -92,20 +95,30 @@ def some(given: Mapping[str, str], shape: Shape) -> Page:
         later = Q(**{f"batch_id__{way}": batch}) | Q(batch_id=batch, **{f"position__{way}": position})
         rows = rows.filter(later)
     order = ("batch_id", "position") if ascending else ("-batch_id", "-position")
-    return _page(list(rows.order_by(*order)[: limit + 1]), limit, given, shape)
+    about = ""
+    if "agent" in given and not _yes(given, "related_agents"):
+        about = identities.key_of(_agent(given["agent"]))
+    most = MOST_LOOKED_AT if about else limit
+    candidates = list(rows.order_by(*order)[: most + 1])
+    found, looked_at = _chosen(candidates[:most], limit, about, shape)
+    if looked_at == len(candidates):
+        return Page(found, "")
+    return Page(found, urlencode({**given, "cursor": _cursor_of(candidates[looked_at - 1])}))
 
 
-def _page(rows: Sequence[Statement], limit: int, given: Mapping[str, str], shape: Shape) -> Page:
-    """Of these, in their order; `more` goes on behind the last that was looked at."""
+def _chosen(
+    candidates: Sequence[Statement], limit: int, about: str, shape: Shape
+) -> tuple[list[dict[str, Any]], int]:
+    """The first of these, only those `about` a person if one is given; and at how many it looked for them."""
     found: list[dict[str, Any]] = []
     looked_at = 0
-    for told in _told(rows[:limit]):
+    for told in _told(candidates):
         looked_at += 1
-        if told.statement is not None:
+        if told.statement is not None and (not about or _is_about(told.statement, about)):
             found.append(_complete(told, told.statement, shape))
-    if looked_at == len(rows):
-        return Page(found, "")
-    return Page(found, urlencode({**given, "cursor": _cursor_of(rows[looked_at - 1])}))
+        if len(found) == limit:
+            break
+    return found, looked_at
 
 
 def _kept(*, voided: bool) -> QuerySet[Statement]:
@@ -128,12 +141,11 @@ def _filtered(rows: QuerySet[Statement], given: Mapping[str, str]) -> QuerySet[S
         related = _yes(given, "related_activities")
         rows = rows.filter(activities__contains=[activity]) if related else rows.filter(object_id=activity)
     if "agent" in given:
-        agent = _agent(given["agent"])
+        agent = _key(Identity.objects.filter(key=identities.key_of(_agent(given["agent"]))))
         named.append(agent)
-        related = _yes(given, "related_agents")
-        # As actor or as object: an object that is a person is among `agents`, and no activity is the object.
-        direct = Q(actor_id=agent) | Q(object_id=None, agents__contains=[agent])
-        rows = rows.filter(agents__contains=[agent]) if related else rows.filter(direct)
+        rows = rows.filter(agents__contains=[agent])
+        if not _yes(given, "related_agents"):
+            rows = rows.filter(_can_be_about(agent))
     if "registration" in given:
         rows = rows.filter(registration=_uuid(given["registration"], "A registration"))
     if "since" in given:
@@ -149,12 +161,36 @@ def _key(rows: QuerySet[Any]) -> int:
     return found or 0
 
 
-def _agent(text: str) -> int:
+def _agent(text: str) -> Person:
     try:
-        person = person_of(msgspec.json.decode(text))
+        return person_of(msgspec.json.decode(text))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed(f"agent: {error}.") from None
-    return _key(Identity.objects.filter(key=identities.key_of(person)))
+
+
+def _can_be_about(agent: int) -> Q:
+    """As far as the rows tell: as actor, or as a member of a group that is the actor, or where the object is no
+    activity. What the statements say decides (`_is_about`).
+    """
+    is_group = Q(Exists(Identity.objects.filter(pk=OuterRef("actor_id"), key__startswith="group:")))
+    return Q(actor_id=agent) | Q(actor_id=None) | is_group | Q(object_id=None)
+
+
+def _is_about(statement: Mapping[str, Any], key: str) -> bool:
+    """Whether this person, or a group of which they are a member, is the actor or the object."""
+    actor, target = statement["actor"], statement["object"]
+    # Neither needs to say what it is: then the actor is an agent, and the object is an activity.
+    return key in _keys(actor) or (target.get("objectType") in ("Agent", "Group") and key in _keys(target))
+
+
+def _keys(told: Mapping[str, Any]) -> set[str]:
+    """Of an agent; of a group, if it has a name, and its members."""
+    found = set()
+    for one in (told, *told.get("member", ())):
+        # A group without a name is nobody in particular.
+        with contextlib.suppress(ValueError):
+            found.add(identities.key_of(person_of(one)))
+    return found
 
 
 def _yes(given: Mapping[str, str], name: str) -> bool:

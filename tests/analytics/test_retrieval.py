@@ -90,3 +90,59 @@ def test_of_a_dropped_month_nothing_is_given(sender):
     StatementBatch.objects.order_by("id")[0].delete()
     assert walked(sender, limit="1") == [[second["id"]], []]
     assert sender.get(statementId=first["id"]).status_code == 404
+
+
+# --- About whom -----------------------------------------------------------------------------------------
+ADA, BOB = account("ada"), account("bob")
+GROUP = {"objectType": "Group", "member": [BOB, ADA]}
+NAMED = GROUP | account("team")
+VOIDING = {"id": "http://adlnet.gov/expapi/verbs/voided"}
+REFERENCE = {"objectType": "StatementRef", "id": "7c3a1b52-3b0f-4d0e-9f39-0a8f2f5c7a11"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_about"),
+    [
+        ({"actor": ADA}, True),
+        ({"actor": GROUP}, True),
+        ({"actor": NAMED}, True),
+        ({"actor": BOB, "object": {"objectType": "Agent", **ADA}}, True),
+        ({"actor": BOB, "object": NAMED}, True),
+        ({"actor": BOB}, False),
+        ({"actor": BOB, "context": {"instructor": ADA}}, False),
+        ({"actor": BOB, "context": {"team": GROUP}}, False),
+        ({"actor": NAMED | {"member": [BOB]}, "context": {"instructor": ADA}}, False),
+        ({"actor": BOB, "object": {"objectType": "Agent", **account("eve")}, "context": {"team": GROUP}}, False),
+        ({"actor": BOB, "verb": VOIDING, "object": REFERENCE, "context": {"instructor": ADA}}, False),
+        ({"actor": BOB, "object": statement(objectType="SubStatement", actor=ADA, id=None)}, False),
+    ],
+)
+def test_a_statement_is_about_its_actor_and_object_and_the_members_of_these(sender, parts, is_about):
+    told = statement(**parts)
+    assert sender.post(told).status_code == 200
+    # So that ada is known in any case.
+    sender.post(statement(actor=BOB, object={"id": "https://e.org/a"}, context={"instructor": ADA}))
+    assert sender.found(agent=json.dumps(ADA)) == ([told["id"]] if is_about else [])
+
+
+def test_a_group_is_found_by_its_name(sender):
+    told = statement(actor=NAMED)
+    sender.post(told)
+    assert sender.found(agent=json.dumps({"objectType": "Group", **account("team")})) == [told["id"]]
+    assert sender.found(agent=json.dumps(account("team"))) == []
+
+
+@pytest.mark.parametrize("ascending", ["false", "true"])
+def test_pages_of_those_about_somebody_leave_out_none_and_have_none_twice(sender, monkeypatch, ascending):
+    """Every third is about ada; for the others the rows cannot tell."""
+    monkeypatch.setattr(retrieval, "MOST_LOOKED_AT", 4)
+    eve = {"objectType": "Agent", **account("eve")}
+    other = {"actor": BOB, "object": eve, "context": {"instructor": ADA}}
+    told = [statement(actor=ADA) if number % 3 == 0 else statement(**other) for number in range(20)]
+    for first in range(0, 20, 5):
+        sender.post(told[first : first + 5])
+    wanted = [one["id"] for one in told[::3]]
+    for limit in ("1", "2", "500"):
+        pages = walked(sender, agent=json.dumps(ADA), limit=limit, ascending=ascending)
+        assert [one for page in pages for one in page] == (wanted if ascending == "true" else wanted[::-1])
+        assert max(len(page) for page in pages) <= int(limit)
