@@ -16,6 +16,15 @@ VERSIONS = {f"http://purl.imsglobal.org/ctx/caliper/v1p{number}" for number in (
 ACTIONS = "http://purl.imsglobal.org/vocab/caliper/action#"
 PLAYS = {"Started", "Resumed", "Restarted"}
 JUMPS = {"JumpedTo", "ForwardedTo", "RewoundTo"}
+INTERACTION = "http://adlnet.gov/expapi/activities/cmi.interaction"
+# What the kind of an answer says of its question; of all others nobody knows what can be answered.
+KINDS = {
+    "MultipleChoiceResponse": "choice",
+    "MultipleResponseResponse": "choice",
+    "MultiselectResponse": "choice",
+    "TrueFalseResponse": "true-false",
+    "RatingScaleResponse": "likert",
+}
 # Ids that are no UUIDs become one, always the same.
 _IDS = uuid.UUID("2c4a8a5e-6f0b-4a86-9a57-3f6a0b8f5c21")
 
@@ -33,7 +42,7 @@ def statements_of(body: bytes) -> list[dict[str, Any]]:
     wanted = ("sensor", "sendTime", "dataVersion", "data")
     if not isinstance(envelope, dict) or any(name not in envelope for name in wanted):
         raise Malformed(f"An envelope has {', '.join(wanted)}.")
-    if envelope["dataVersion"] not in VERSIONS:
+    if str(envelope["dataVersion"]) not in VERSIONS:
         raise UnknownVersion(f"dataVersion is one of {', '.join(sorted(VERSIONS))}.")
     if not isinstance(envelope["data"], list) or not all(isinstance(one, dict) for one in envelope["data"]):
         raise Malformed("data is a list of events.")
@@ -50,7 +59,7 @@ def _statement(event: Mapping[str, Any]) -> dict[str, Any]:
     else:
         told = {"verb": {"id": f"{ACTIONS}{action}"}}
     return {
-        "id": str(_uuid(event.get("id"))),
+        "id": str(_id_of(event)),
         "actor": _actor(_entity(event.get("actor"))),
         "object": {"id": str(about.get("id", ""))},
         "timestamp": event.get("eventTime"),
@@ -62,8 +71,12 @@ def _entity(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {"id": value}
 
 
-def _uuid(value: object) -> uuid.UUID:
-    text = str(value).removeprefix("urn:uuid:")
+def _id_of(event: Mapping[str, Any]) -> uuid.UUID:
+    """Raises Malformed: without an id a repetition could not be told from another event."""
+    told = event.get("id")
+    if not isinstance(told, str) or not told:
+        raise Malformed("Every event has an id, such as urn:uuid:… (Caliper 1.1, Event).")
+    text = told.removeprefix("urn:uuid:")
     return uuid.UUID(text) if re.match(UUID, text) else uuid.uuid5(_IDS, text)
 
 
@@ -107,8 +120,11 @@ def _viewing(action: str, media: Mapping[str, Any], event: Mapping[str, Any]) ->
 
 
 def _seconds(value: object) -> float | None:
-    """Of an ISO 8601 duration."""
-    found = parse_duration(value) if isinstance(value, str) else None
+    """Of an ISO 8601 duration; what is none, or longer than any media could be, is no place in it."""
+    try:
+        found = parse_duration(value) if isinstance(value, str) else None
+    except OverflowError:
+        return None
     return None if found is None else found.total_seconds()
 
 
@@ -128,6 +144,15 @@ def _response(event: Mapping[str, Any]) -> str | None:
 
 
 def _answered(item: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+    """The first answer to a question describes it, also where it becomes a poll (folding)."""
     parent = _entity(item.get("isPartOf")).get("id")
     around = {"context": {"contextActivities": {"parent": [{"id": parent}]}}} if isinstance(parent, str) else {}
-    return {"verb": {"id": ANSWERED}, "result": {"response": _response(event)}} | around
+    about = {"id": str(item.get("id", "")), "definition": _described(item, event["generated"])}
+    return {"verb": {"id": ANSWERED}, "object": about, "result": {"response": _response(event)}} | around
+
+
+def _described(item: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
+    kind = KINDS.get(str(response.get("type")), "fill-in")
+    told = {name: item.get(name) for name in ("name", "description")}
+    words = {name: {"en": text.replace("\0", "")} for name, text in told.items() if isinstance(text, str) and text}
+    return {"type": INTERACTION, "interactionType": kind} | words

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime
+import itertools
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -19,9 +21,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from . import identities
 from .models import Activity, EventSource, Identity, Poll, Statement, StatementBatch, StatementVoid, Verb
-from .statements import VOIDED, Malformed, moment, person_of
+from .statements import VOIDED, Malformed, Person, moment, person_of
 
-USUAL, MOST = 100, 500
+# In a page, unless less is asked for.
+MOST = 500
+# A page ends early rather than opening more of what requests brought (bytes), one request at a time.
+MOST_OPENED = 32 * 1024 * 1024
+# A page ends early rather than looking at more statements that turn out to be about somebody else.
+MOST_LOOKED_AT = 2_000
 FILTERS = ("agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until")
 OTHERS = ("limit", "ascending", "cursor")
 WITH_AN_ID = ("statementId", "voidedStatementId", "attachments", "format")
@@ -70,11 +77,10 @@ def one(given: Mapping[str, str], shape: Shape) -> tuple[dict[str, Any], datetim
     """The statement, and when it was stored. Raises Malformed and NotThere."""
     voided = "voidedStatementId" in given
     key = _uuid(given["voidedStatementId" if voided else "statementId"], "The id of a statement")
-    rows = list(_kept(voided=voided).filter(pk=key))
-    found = _complete(rows, shape)
-    if not found:
-        raise NotThere
-    return found[0], rows[0].stored
+    for told in _told(_kept(voided=voided).filter(pk=key)):
+        if told.statement is not None:
+            return _complete(told, told.statement, shape), told.row.stored
+    raise NotThere
 
 
 # --- Several --------------------------------------------------------------------------------------------
@@ -89,12 +95,30 @@ def some(given: Mapping[str, str], shape: Shape) -> Page:
         later = Q(**{f"batch_id__{way}": batch}) | Q(batch_id=batch, **{f"position__{way}": position})
         rows = rows.filter(later)
     order = ("batch_id", "position") if ascending else ("-batch_id", "-position")
-    page = list(rows.order_by(*order)[: limit + 1])
-    more = ""
-    if len(page) > limit:
-        page.pop()
-        more = urlencode({**given, "cursor": _cursor_of(page[-1])})
-    return Page(_complete(page, shape), more)
+    about = ""
+    if "agent" in given and not _yes(given, "related_agents"):
+        about = identities.key_of(_agent(given["agent"]))
+    most = MOST_LOOKED_AT if about else limit
+    candidates = list(rows.order_by(*order)[: most + 1])
+    found, looked_at = _chosen(candidates[:most], limit, about, shape)
+    if looked_at == len(candidates):
+        return Page(found, "")
+    return Page(found, urlencode({**given, "cursor": _cursor_of(candidates[looked_at - 1])}))
+
+
+def _chosen(
+    candidates: Sequence[Statement], limit: int, about: str, shape: Shape
+) -> tuple[list[dict[str, Any]], int]:
+    """The first of these, only those `about` a person if one is given; and at how many it looked for them."""
+    found: list[dict[str, Any]] = []
+    looked_at = 0
+    for told in _told(candidates):
+        looked_at += 1
+        if told.statement is not None and (not about or _is_about(told.statement, about)):
+            found.append(_complete(told, told.statement, shape))
+        if len(found) == limit:
+            break
+    return found, looked_at
 
 
 def _kept(*, voided: bool) -> QuerySet[Statement]:
@@ -108,25 +132,30 @@ def _kept(*, voided: bool) -> QuerySet[Statement]:
 
 
 def _filtered(rows: QuerySet[Statement], given: Mapping[str, str]) -> QuerySet[Statement]:
+    """What is named and was never heard of is in no statement: nothing is searched for it. Raises Malformed."""
+    named = []
     if "verb" in given:
-        rows = rows.filter(verb_id=_key(Verb.objects.filter(iri=given["verb"])))
+        verb = _key(Verb.objects.filter(iri=given["verb"]))
+        named.append(verb)
+        rows = rows.filter(verb_id=verb)
     if "activity" in given:
         activity = _key(Activity.objects.filter(iri=given["activity"]))
+        named.append(activity)
         related = _yes(given, "related_activities")
         rows = rows.filter(activities__contains=[activity]) if related else rows.filter(object_id=activity)
     if "agent" in given:
-        agent = _agent(given["agent"])
-        related = _yes(given, "related_agents")
-        # As actor or as object: an object that is a person is among `agents`, and no activity is the object.
-        direct = Q(actor_id=agent) | Q(object_id=None, agents__contains=[agent])
-        rows = rows.filter(agents__contains=[agent]) if related else rows.filter(direct)
+        agent = _key(Identity.objects.filter(key=identities.key_of(_agent(given["agent"]))))
+        named.append(agent)
+        rows = rows.filter(agents__contains=[agent])
+        if not _yes(given, "related_agents"):
+            rows = rows.filter(_can_be_about(agent))
     if "registration" in given:
         rows = rows.filter(registration=_uuid(given["registration"], "A registration"))
     if "since" in given:
         rows = rows.filter(stored__gt=_moment(given, "since"))
     if "until" in given:
         rows = rows.filter(stored__lte=_moment(given, "until"))
-    return rows
+    return rows if all(named) else rows.none()
 
 
 def _key(rows: QuerySet[Any]) -> int:
@@ -135,12 +164,36 @@ def _key(rows: QuerySet[Any]) -> int:
     return found or 0
 
 
-def _agent(text: str) -> int:
+def _agent(text: str) -> Person:
     try:
-        person = person_of(msgspec.json.decode(text))
+        return person_of(msgspec.json.decode(text))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed(f"agent: {error}.") from None
-    return _key(Identity.objects.filter(key=identities.key_of(person)))
+
+
+def _can_be_about(agent: int) -> Q:
+    """As far as the rows tell: as actor, or as a member of a group that is the actor, or where the object is no
+    activity. What the statements say decides (`_is_about`).
+    """
+    is_group = Q(Exists(Identity.objects.filter(pk=OuterRef("actor_id"), key__startswith="group:")))
+    return Q(actor_id=agent) | Q(actor_id=None) | is_group | Q(object_id=None)
+
+
+def _is_about(statement: Mapping[str, Any], key: str) -> bool:
+    """Whether this person, or a group of which they are a member, is the actor or the object."""
+    actor, target = statement["actor"], statement["object"]
+    # Neither needs to say what it is: then the actor is an agent, and the object is an activity.
+    return key in _keys(actor) or (target.get("objectType") in ("Agent", "Group") and key in _keys(target))
+
+
+def _keys(told: Mapping[str, Any]) -> set[str]:
+    """Of an agent; of a group, if it has a name, and its members."""
+    found = set()
+    for one in (told, *told.get("member", ())):
+        # A group without a name is nobody in particular.
+        with contextlib.suppress(ValueError):
+            found.add(identities.key_of(person_of(one)))
+    return found
 
 
 def _yes(given: Mapping[str, str], name: str) -> bool:
@@ -166,7 +219,7 @@ def _moment(given: Mapping[str, str], name: str) -> datetime.datetime:
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Malformed("limit is a number; 0 stands for the most there can be.")
-    return USUAL if text == "0" else min(int(text), MOST)
+    return min(int(text) or MOST, MOST)
 
 
 def _cursor_of(row: Statement) -> str:
@@ -193,33 +246,50 @@ def consistent_through() -> datetime.datetime:
 
 
 # --- As they are given ----------------------------------------------------------------------------------
-def _complete(rows: Sequence[Statement], shape: Shape) -> list[dict[str, Any]]:
-    """With what the server says of them. Those whose month was dropped are left out."""
-    wanted = StatementBatch.objects.filter(id__in={row.batch_id for row in rows})
-    batches = {batch.id: batch for batch in wanted}
-    bodies = {key: msgspec.json.decode(zlib.decompress(bytes(batch.body))) for key, batch in batches.items()}
-    sources = EventSource.objects.in_bulk({batch.source_id for batch in batches.values()})
-    found = []
-    for row in rows:
-        told = bodies[row.batch_id][row.position] if row.batch_id in bodies else None
-        if told is not None:
-            batch = batches[row.batch_id]
-            source = sources.get(batch.source_id)
-            found.append(_shaped(told | _added(row, batch, told, source), shape))
-    return found
+@dataclass(frozen=True)
+class _Told:
+    """`statement` is None if it is not kept any more. `source` and `version`: of its request."""
+
+    row: Statement
+    statement: dict[str, Any] | None = None
+    source: str = ""
+    version: str = ""
 
 
-def _added(
-    row: Statement, batch: StatementBatch, told: Mapping[str, Any], source: EventSource | None
-) -> dict[str, Any]:
-    stored = row.stored.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    name = source.key if source else "unknown"
-    return {
-        "timestamp": told.get("timestamp", stored),
+def _told(rows: Iterable[Statement]) -> Iterator[_Told]:
+    """What each one says. Those of a request stand together; one request is open at a time.
+
+    Ends early rather than opening another when MOST_OPENED was reached.
+    """
+    opened = 0
+    sources = dict(EventSource.objects.values_list("pk", "key"))
+    for (batch, stored), together in itertools.groupby(rows, key=lambda row: (row.batch_id, row.stored)):
+        kept = StatementBatch.objects.filter(id=batch, stored=stored).first()
+        if kept is None:
+            # Its month was dropped.
+            yield from (_Told(row) for row in together)
+            continue
+        if opened > MOST_OPENED:
+            return
+        body = zlib.decompress(bytes(kept.body))
+        opened += len(body)
+        # Of ten thousand statements one may be wanted: the others stay bytes.
+        raw = msgspec.json.decode(body, type=list[msgspec.Raw])
+        for row in together:
+            statement = msgspec.json.decode(raw[row.position])
+            yield _Told(row, statement, sources.get(kept.source_id, "unknown"), kept.version)
+
+
+def _complete(told: _Told, statement: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """With what the server says of it."""
+    stored = told.row.stored.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    added = {
+        "timestamp": statement.get("timestamp", stored),
         "stored": stored,
-        "authority": {"objectType": "Agent", "account": {"homePage": settings.SITE_URL, "name": name}},
-        "version": told.get("version", "2.0.0" if batch.version.startswith("2") else "1.0.0"),
+        "authority": {"objectType": "Agent", "account": {"homePage": settings.SITE_URL, "name": told.source}},
+        "version": statement.get("version", "2.0.0" if told.version.startswith("2") else "1.0.0"),
     }
+    return _shaped(statement | added, shape)
 
 
 def _shaped(statement: dict[str, Any], shape: Shape) -> dict[str, Any]:

@@ -413,10 +413,16 @@ INSTITUTION = (
     Column(
         "answered",
         "Polls answered",
-        "Answers of students, of those that were possible. Anonymous polls have no part. Between 5 and 95 %.",
+        "Answers of students, of those that were possible; nothing where nobody answered. Anonymous polls have no "
+        "part. Between 5 and 95 %.",
         Kind.PERCENT,
     ),
-    Column("hidden", "Hidden", "Why figures are not shown."),
+    Column(
+        "hidden",
+        "Hidden",
+        "Said where figures are not shown: a few watched or answered, or all but a few, or the section is small. "
+        "Other sections are hidden with them, so that nobody can tell which are meant.",
+    ),
 )
 
 # By the name of the CSV file.

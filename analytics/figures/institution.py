@@ -9,11 +9,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from analytics.enrolment import STUDENTS
-from analytics.suppression import blunt, hidden, total_is_hidden
+from analytics.suppression import Group, Hidden, blunt, hidden
 from schedules.models import Section
 
 from .tab import course_of, natural
 from .viewing import reading
+
+# One for all: which of the hidden ones are the small ones is not to be told.
+HIDDEN = "Hidden: small groups, and what would give them away"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class _Sums:
     shares: float
     polls: int
     answers: int
+    answerers: int
 
     def __add__(self, other: _Sums) -> _Sums:
         return _Sums(
@@ -49,50 +53,62 @@ class _Sums:
             self.shares + other.shares,
             self.polls + other.polls,
             self.answers + other.answers,
+            self.answerers + other.answerers,
         )
 
 
 def institution_figures(sections: Collection[Section]) -> tuple[list[InstitutionRow], InstitutionRow]:
     """A row for each section, and one for all. Of students alone, over all time. One query."""
-    ordered = sorted(sections, key=lambda one: natural(course_of(one)))
-    known = _sums([section.pk for section in ordered])
-    rows = [known[section.pk] for section in ordered]
-    fewest = settings.ANALYTICS_SMALL_GROUP
-    viewers = [row.viewers for row in rows]
-    places = hidden(viewers, fewest)
+    ordered = _ordered(sections)
+    rows = _sums(ordered)
+    views, answers = _hidden(rows)
     shown = [
-        _row(course_of(section), known[section.pk], possible, _why(row, place in places, fewest))
+        _row(
+            course_of(section),
+            row,
+            possible=(row.students * row.media, row.students * row.polls),
+            hides=(place in views.places, place in answers.places),
+        )
         for place, (section, row) in enumerate(zip(ordered, rows, strict=True))
-        for possible in [(row.students * row.media, row.students * row.polls)]
     ]
-    total = sum(rows, _Sums(0, 0, 0, 0, 0.0, 0, 0))
+    total = sum(rows, _Sums(0, 0, 0, 0, 0.0, 0, 0, 0))
     media = sum(row.students * row.media for row in rows)
     polls = sum(row.students * row.polls for row in rows)
-    why = _words(fewest) if total_is_hidden(viewers, fewest) else ""
-    return shown, _row("All sections", total, (media, polls), why)
+    return shown, _row("All sections", total, possible=(media, polls), hides=(views.total, answers.total))
 
 
-def _why(row: _Sums, is_hidden: bool, fewest: int) -> str:
-    if not is_hidden:
-        return ""
-    return _words(fewest) if row.viewers < fewest else "Hidden to protect a smaller one"
+def hidden_sections(sections: Collection[Section]) -> tuple[set[int], set[int]]:
+    """The keys of those whose views are hidden, and of those whose answers are. One query."""
+    ordered = _ordered(sections)
+    views, answers = _hidden(_sums(ordered))
+    return {ordered[place].pk for place in views.places}, {ordered[place].pk for place in answers.places}
 
 
-def _words(fewest: int) -> str:
-    return f"Hidden: fewer than {fewest} viewers"
+def _ordered(sections: Collection[Section]) -> list[Section]:
+    return sorted(sections, key=lambda one: natural(course_of(one)))
 
 
-def _row(course: str, sums: _Sums, possible: tuple[int, int], why: str) -> InstitutionRow:
+def _hidden(rows: Sequence[_Sums]) -> tuple[Hidden, Hidden]:
+    """Of views, and of answers. Where there is nothing to watch, nobody is told by not having watched."""
+    fewest = settings.ANALYTICS_SMALL_GROUP
+    viewers = [Group(row.viewers, row.students if row.media else 0) for row in rows]
+    answerers = [Group(row.answerers, row.students if row.polls else 0) for row in rows]
+    return hidden(viewers, fewest), hidden(answerers, fewest)
+
+
+def _row(course: str, sums: _Sums, *, possible: tuple[int, int], hides: tuple[bool, bool]) -> InstitutionRow:
+    """`possible`: pairs of student and media, of student and poll. `hides`: the views, the answers."""
     media, polls = possible
+    no_views, no_answers = hides
     return InstitutionRow(
         course=course,
         students=sums.students,
         media=sums.media,
-        viewers=None if why else sums.viewers,
-        minutes=None if why else sums.seconds / 60,
-        average_of_enrolled=None if why or not media or not sums.viewers else blunt(sums.shares / media),
-        answered=None if why or not polls or not sums.viewers else blunt(sums.answers / polls),
-        hidden=why,
+        viewers=None if no_views else sums.viewers,
+        minutes=None if no_views else sums.seconds / 60,
+        average_of_enrolled=None if no_views or not media or not sums.viewers else blunt(sums.shares / media),
+        answered=None if no_answers or not polls or not sums.answerers else blunt(sums.answers / polls),
+        hidden=HIDDEN if no_views or no_answers else "",
     )
 
 
@@ -118,13 +134,14 @@ poll AS (
 ),
 asked AS (SELECT section_id, count(*) AS polls FROM poll GROUP BY section_id),
 answered AS (
-    SELECT answer.section_id, count(*) AS answers FROM analytics_pollanswer answer
+    SELECT answer.section_id, count(*) AS answers, count(DISTINCT answer.learner_id) AS answerers
+    FROM analytics_pollanswer answer
     JOIN poll ON poll.id = answer.poll_id
     JOIN student ON student.section_id = answer.section_id AND student.learner_id = answer.learner_id
     GROUP BY answer.section_id
 )
 SELECT section.id, coalesce(students, 0), coalesce(media, 0), coalesce(viewers, 0), coalesce(seconds, 0)::bigint,
-       coalesce(shares, 0), coalesce(polls, 0), coalesce(answers, 0)
+       coalesce(shares, 0), coalesce(polls, 0), coalesce(answers, 0), coalesce(answerers, 0)
 FROM unnest(%(sections)s) AS section(id)
 LEFT JOIN enrolled ON enrolled.section_id = section.id
 LEFT JOIN media ON media.section_id = section.id
@@ -134,7 +151,10 @@ LEFT JOIN answered ON answered.section_id = section.id
 """  # noqa: S608 - constants
 
 
-def _sums(sections: Sequence[int]) -> dict[int, _Sums]:
+def _sums(sections: Sequence[Section]) -> list[_Sums]:
+    """Of each, in their order."""
+    keys = [section.pk for section in sections]
     with reading() as cursor:
-        cursor.execute(_INSTITUTION, {"sections": list(sections), "now": timezone.now()})
-        return {key: _Sums(*sums) for key, *sums in cursor.fetchall()}
+        cursor.execute(_INSTITUTION, {"sections": keys, "now": timezone.now()})
+        found = {key: _Sums(*sums) for key, *sums in cursor.fetchall()}
+    return [found[key] for key in keys]

@@ -64,10 +64,10 @@ def institution_file(request: HttpRequest) -> HttpResponse:
 def pseudonymised(request: HttpRequest) -> HttpResponse:
     """The page says what is in it; the file is made by a POST, so that no link starts it."""
     term, sections = _asked(request)
-    enough, few = pseudonyms.split(sections)
+    contents = pseudonyms.contents_of(sections)
     if request.method == "POST":
-        return file_of(request, "pseudonymised", pseudonyms.HEADER, pseudonyms.rows(enough))
-    context = {"term": term, "enough": enough, "few": few, "fewest": settings.ANALYTICS_SMALL_GROUP}
+        return file_of(request, "pseudonymised", pseudonyms.HEADER, pseudonyms.rows(contents))
+    context = {"term": term, "contents": contents, "fewest": settings.ANALYTICS_SMALL_GROUP}
     return render(request, "analytics/pseudonymised.html", context)
 
 

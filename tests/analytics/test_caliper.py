@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from analytics import folding, sources
-from analytics.models import PollAnswer, Statement, ViewUser
+from analytics.models import Poll, PollAnswer, Statement, ViewEvent, ViewUser
 from tests.support import timetable, viewing
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def event(action: str, about: Any, **parts: Any) -> dict[str, Any]:
     } | parts
 
 
-def at(moment: str) -> dict[str, Any]:
+def at(moment: object) -> dict[str, Any]:
     return {"type": "MediaLocation", "currentTime": moment}
 
 
@@ -107,6 +107,61 @@ def test_kinds_of_answers(send, media, generated, said):
     assert PollAnswer.objects.get().latest_response == said
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("MultipleChoiceResponse", Poll.Kind.ONE),
+        ("TrueFalseResponse", Poll.Kind.TRUE_FALSE),
+        ("MultipleResponseResponse", Poll.Kind.ONE),
+        ("FillinBlankResponse", Poll.Kind.SHORT),
+    ],
+)
+def test_a_question_that_is_not_known_becomes_a_poll_with_its_name(send, media, kind, wanted):
+    item = {"id": "https://e.org/items/1", "name": "Which one?", "isPartOf": {"id": media.activity.iri}}
+    send(event("Completed", item, type="AssessmentItemEvent", generated={"type": kind, "value": "true"}))
+    folding.fold_all()
+    poll = Poll.objects.get()
+    assert (poll.question, poll.kind, poll.media) == ("Which one?", wanted, media)
+    assert PollAnswer.objects.get().latest_response == "true"
+
+
+def test_a_description_says_more_than_a_name(send, media):
+    item = {"id": "https://e.org/items/1", "isPartOf": media.activity.iri, "name": "Q 1", "description": "Why?\0"}
+    response = {"type": "FillinBlankResponse", "value": "So"}
+    send(event("Completed", item, type="AssessmentItemEvent", generated=response))
+    folding.fold_all()
+    assert Poll.objects.get().question == "Why?"
+
+
+def test_what_is_no_text_is_no_name(send, media):
+    item = {"id": "https://e.org/items/1", "isPartOf": media.activity.iri, "name": ["Q"], "description": ""}
+    response = {"type": "FillinBlankResponse", "value": "So"}
+    assert send(event("Completed", item, type="AssessmentItemEvent", generated=response)).status_code == 200
+    folding.fold_all()
+    assert Poll.objects.get().question == "Question"
+
+
+@pytest.mark.parametrize("moment", ["P99999999999D", "PT99999999999999999999S", "soon", 5, None])
+def test_what_is_no_moment_is_left_out(send, media, moment):
+    assert send(event("Paused", media.activity.iri, target=at(moment))).status_code == 200
+    assert ViewEvent.objects.get().at is None
+
+
+@pytest.mark.parametrize("key", [None, "", 5])
+def test_an_event_without_an_id_is_refused(send, media, key):
+    answer = send(event("Started", media.activity.iri, id=key))
+    assert answer.status_code == 400
+    assert "id" in answer.json()["error"]
+    assert not Statement.objects.exists()
+
+
+def test_an_id_that_is_no_uuid_is_known_again(send, media):
+    for key in ("https://e.org/events/1", "https://e.org/events/2", "https://e.org/events/1"):
+        now = "2026-05-06T12:00:00Z"
+        assert send(event("Started", media.activity.iri, id=key, eventTime=now)).status_code == 200
+    assert Statement.objects.count() == 2
+
+
 def test_other_events_are_kept(send):
     assert send(event("LoggedIn", "https://e.org/app", type="SessionEvent")).status_code == 200
     assert Statement.objects.count() == 1
@@ -119,6 +174,7 @@ def test_entities_that_are_only_described_are_left_out(send):
 
 def test_what_is_refused(send, client, token):
     assert send(version="http://purl.imsglobal.org/ctx/caliper/v2p0").status_code == 422
+    assert send(dataVersion=[]).status_code == 422
     assert send(kind="text/plain").status_code == 415
     assert send(sensor=None).status_code == 400
     assert send(data={}).status_code == 400

@@ -14,16 +14,23 @@ from tests.support.figures import page_of, rows_of, table_in
 pytestmark = pytest.mark.django_db
 
 
-def watched(code: str, viewers: int, others: int = 0, *, term=None):
-    """A section with a lecture of ten minutes that so many have seen half of."""
+def watched(code: str, viewers: int, others: int = 0, *, answerers: int = 0, term=None):
+    """A section with a lecture of ten minutes that so many have seen half of, and a poll that some answered."""
     section = timetable.section(code=code, **({"term": term} if term else {}))
     media = viewing.media(section)
-    for _ in range(viewers):
-        viewing.store(viewing.events_of(media, (0, 300)), viewing.student(section))
-    for _ in range(others):
-        viewing.student(section)
+    poll = viewing.poll(media)
+    students = [viewing.student(section) for _ in range(viewers + others)]
+    for student in students[:viewers]:
+        viewing.store(viewing.events_of(media, (0, 300)), student)
+    for student in students[:answerers]:
+        viewing.store([{"activity_id": poll.activity_id, "response": "b", "occurred": viewing.NOON}], student)
     folding.fold_all()
     return section
+
+
+@pytest.fixture(autouse=True)
+def three_are_enough(settings):
+    settings.ANALYTICS_SMALL_GROUP = 3
 
 
 @pytest.fixture
@@ -44,25 +51,59 @@ def test_sums_of_each_section_and_of_all():
     assert (total.students, total.viewers, total.minutes, total.hidden) == (35, 22, 110, "")
 
 
-def test_a_small_group_is_hidden_and_the_next_one_with_it():
-    sections = [watched("ALG1", 3, 20), watched("BOT1", 11), watched("GEO1", 13)]
+def test_a_small_group_is_hidden_with_another_and_nothing_says_which_is_small():
+    sections = [watched("ALG1", 1, 9), watched("BOT1", 6, 6), watched("GEO1", 10, 10)]
     rows, total = institution_figures(sections)
-    assert [row.viewers for row in rows] == [None, None, 13]
+    assert [row.viewers for row in rows] == [None, None, 10]
     assert [row.minutes is None for row in rows] == [True, True, False]
-    assert rows[0].hidden == "Hidden: fewer than 10 viewers"
-    assert rows[1].hidden == "Hidden to protect a smaller one"
-    assert total.viewers == 27
+    assert [row.average_of_enrolled is None for row in rows] == [True, True, False]
+    assert rows[0].hidden == rows[1].hidden == "Hidden: small groups, and what would give them away"
+    assert rows[2].hidden == ""
+    assert (total.viewers, total.hidden) == (17, "")
+
+
+def test_the_few_who_did_not_watch_are_hidden_too():
+    rows, _ = institution_figures([watched("ALG1", 9, 1), watched("BOT1", 6, 6), watched("GEO1", 10, 10)])
+    assert [row.viewers for row in rows] == [None, None, 10]
+
+
+def test_answers_are_hidden_by_the_number_of_those_who_answered():
+    sections = [
+        watched("ALG1", 6, 6, answerers=1),
+        watched("BOT1", 6, 6, answerers=6),
+        watched("GEO1", 10, 10, answerers=10),
+    ]
+    rows, total = institution_figures(sections)
+    assert [row.viewers for row in rows] == [6, 6, 10]
+    assert [row.answered for row in rows] == [None, None, 0.5]
+    assert [bool(row.hidden) for row in rows] == [True, True, False]
+    assert total.answered == pytest.approx(17 / 44)
+
+
+def test_answers_are_shown_where_the_views_are_hidden():
+    rows, total = institution_figures([watched("ALG1", 1, 11, answerers=6)])
+    assert (rows[0].viewers, rows[0].answered, total.viewers, total.answered) == (None, 0.5, None, 0.5)
 
 
 def test_where_nothing_can_hide_it_the_total_goes_too():
-    rows, total = institution_figures([watched("ALG1", 3, 20), watched("BOT1", 0, 4)])
-    assert (rows[0].viewers, total.viewers, total.minutes) == (None, None, None)
+    rows, total = institution_figures([watched("ALG1", 2, 20), watched("BOT1", 0, 4)])
+    assert (rows[0].viewers, rows[1].viewers, total.viewers, total.minutes) == (None, 0, None, None)
+
+
+def test_a_small_section_without_anything_to_watch_hides_nothing():
+    section = timetable.section(code="ALG1")
+    viewing.student(section)
+    rows, total = institution_figures([section])
+    assert (rows[0].viewers, rows[0].hidden, total.hidden) == (0, "", "")
 
 
 def test_the_threshold_is_the_institutions(settings):
-    settings.ANALYTICS_SMALL_GROUP = 3
-    rows, _ = institution_figures([watched("ALG1", 3)])
+    section = watched("ALG1", 3)
+    rows, _ = institution_figures([section])
     assert rows[0].viewers == 3
+    settings.ANALYTICS_SMALL_GROUP = 4
+    rows, _ = institution_figures([section])
+    assert rows[0].viewers is None
 
 
 def test_shares_are_cut():

@@ -672,8 +672,10 @@ def test_readers_are_told_of_a_request_from_the_moment_that_it_has_a_time():
 def test_the_address_of_a_media_is_its_name(sender):
     media = viewing.media()
     copied = f"{media.own_iri}/"
-    now = timezone.now()
-    sender.post([told_viewing("played", copied, now, time=0), told_viewing("paused", copied, now, time=60)])
+    moments = [timezone.now() - datetime.timedelta(minutes=minutes) for minutes in (2, 1)]
+    sender.post(
+        [told_viewing("played", copied, moments[0], time=0), told_viewing("paused", copied, moments[1], time=60)]
+    )
     folding.fold_all()
 
     assert ViewUser.objects.get(media_id=media.pk).seconds == 60
