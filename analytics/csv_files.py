@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,12 +38,18 @@ if TYPE_CHECKING:
 _IDS = uuid.UUID("7a1f3c0e-9a52-4a3c-8b1e-2f0a6d9c4e17")
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?:\.\d+)?")
 MOST_VIEWS = 500
+SESSIONS_AT_ONCE = 20
 
 COURSE = Column("course", "Code or name of the course.", "ALG101", key=True)
 SECTION = Column("section", "Number of the section. May be empty if the course has one only.", "001")
 TERM = Column("term", "Name of the term. May be empty if the course is in one only.", "Autumn 2045")
 MEDIA = Column("media", "Title of the media.", "Week 1", key=True)
 EMAIL = Column("email", "Of the student. Or give lms_id.", "ada@example.edu")
+RECORDED = Column(
+    "recorded",
+    "The day of the recording. Needed where several media of a section have one title.",
+    "2045-10-02",
+)
 LMS_ID = Column("lms_id", "The student's id in the LMS.", "1042")
 
 
@@ -103,12 +110,14 @@ class _Statements(FileKind):
     def __init__(self, user: User, table: Table) -> None:
         super().__init__(user, table)
         self.source = EventSource.of_files()
-        self.media: dict[tuple[int, str], Media] = {}
+        self.media: dict[tuple[int, str, datetime.date | None], Media] = {}
 
     def prepare(self) -> None:
-        self.sections = list(
-            Section.objects.select_related("course", "term").prefetch_related("links__lms_course")
-        )
+        self.sections: dict[str, list[Section]] = defaultdict(list)
+        known = Section.objects.select_related("course", "term")
+        for section in known.prefetch_related("links__lms_course__configuration"):
+            for name in _names(section):
+                self.sections[name].append(section)
 
     def key_of(self, cells: Cells) -> Hashable:
         return tuple(sorted(cells.cells.items()))
@@ -118,8 +127,7 @@ class _Statements(FileKind):
         return iter(())
 
     def section_of(self, cells: Cells) -> Section:
-        wanted = cells.text("course").casefold()
-        found = [one for one in self.sections if wanted in _names(one)]
+        found = self.sections.get(cells.text("course").casefold(), [])
         for column, name in (("section", "number"), ("term", "term.name")):
             given = cells.text(column).casefold()
             if given:
@@ -145,22 +153,40 @@ class _Statements(FileKind):
             raise refuse("lms_id", "The section is not linked to an LMS course. Give the e-mail address instead.")
         return {"account": {"homePage": link.lms_course.configuration.base_url, "name": lms_id}}
 
-    def media_of(self, section: Section, title: str, length: int | None, made_at: datetime.datetime) -> Media:
-        """By its title; made if there is none and its length is told."""
-        key = (section.pk, title.casefold())
+    def media_of(
+        self,
+        section: Section,
+        title: str,
+        length: int | None,
+        made_at: datetime.datetime,
+        *,
+        recorded: datetime.date | None,
+        is_told: bool = True,
+    ) -> Media:
+        """By its title, and where several have it by the day of `recorded`; made if there is none and its length
+        is told. `is_told`: the day was meant for this, so that a single media of another day is another one.
+        """
+        key = (section.pk, title.casefold(), recorded)
         if key not in self.media:
-            found = Media.objects.filter(section=section, title__iexact=title).select_related("activity").first()
-            if found is None:
-                if not length:
-                    raise refuse(
-                        "media", "There is no such media in the section. Give its length, and it is added."
-                    )
-                found = Media(section=section, title=title[:255], duration_seconds=length, recorded_at=made_at)
-                found.published_at = made_at
-                self.save_fields(found, {})
-                found.save()
-            self.media[key] = found
+            found = list(Media.objects.filter(section=section, title__iexact=title).select_related("activity"))
+            chosen = found if recorded is None or (len(found) == 1 and not is_told) else _of_day(found, recorded)
+            if len(chosen) > 1:
+                raise refuse(
+                    "media", f"{len(chosen)} media of the section have this title. Give the day: recorded."
+                )
+            if found and not chosen:
+                raise refuse("media", f"None of this title was recorded on {recorded}.")
+            self.media[key] = chosen[0] if chosen else self._added(section, title, length, made_at)
         return self.media[key]
+
+    def _added(self, section: Section, title: str, length: int | None, made_at: datetime.datetime) -> Media:
+        if not length:
+            raise refuse("media", "There is no such media in the section. Give its length, and it is added.")
+        made = Media(section=section, title=title[:255], duration_seconds=length, recorded_at=made_at)
+        made.published_at = made_at
+        self.save_fields(made, {})
+        made.save()
+        return made
 
     def store(self, statements: list[dict[str, Any]]) -> bool:
         """False if all of it was there already. Raises Refusal."""
@@ -178,6 +204,10 @@ class _Statements(FileKind):
         super().settle(passed=passed)
         if not passed:
             self.media.clear()
+
+
+def _of_day(media: Collection[Media], day: datetime.date) -> list[Media]:
+    return [one for one in media if one.recorded_at.astimezone(zone()).date() == day]
 
 
 def _names(section: Section) -> set[str]:
@@ -214,6 +244,7 @@ class Views(_Statements):
         SECTION,
         TERM,
         MEDIA,
+        RECORDED,
         Column("length", "Of the media. With it, media that are not known are added.", "0:50:00"),
         EMAIL,
         LMS_ID,
@@ -234,7 +265,7 @@ class Views(_Statements):
 
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         started = cells.read("started", moment)
-        length = cells.read("length", seconds)
+        length, recorded = cells.read("length", seconds), cells.read("recorded", written.date)
         first, last = cells.read("from", seconds, 0), cells.read("to", seconds)
         watched = cells.read("seconds", seconds)
         cells.check()
@@ -242,11 +273,15 @@ class Views(_Statements):
             raise refuse("started", "Say when it was watched.")
         section = self.section_of(cells)
         person = self.person_of(cells, section)
-        media = self.media_of(section, cells.text("media"), length, started)
         if last is None:
             last = first + watched if watched is not None else None
-        if last is None or last <= first:
+        if last is None or last == first:
             raise refuse("to", "Say what was watched: from and to, or seconds.")
+        if last < first:
+            raise refuse("to", f"It ends at {clock(last)}, and began at {clock(first)} only.")
+        media = self.media_of(section, cells.text("media"), length, started, recorded=recorded)
+        if first >= media.duration_seconds:
+            raise refuse("from", f"The media ends at {clock(media.duration_seconds)}.")
         session = _id("view", media.activity.iri, _name_of(person), started.isoformat(), first, last)
         new = self.store(_sitting(media, person, session, started, first, min(last, media.duration_seconds)))
         what = f"{media.title}: {_in_words(person)}, {clock(first)}–{clock(last)}"
@@ -319,7 +354,14 @@ class Echo360Views(Views):
         section = self.section_of(cells)
         own = Cells(cells.line, {"email": cells.text("email_address")}, cells.problems)
         person = self.person_of(own, section)
-        media = self.media_of(section, cells.text("media_name"), length, made_at or last_viewed)
+        media = self.media_of(
+            section,
+            cells.text("media_name"),
+            length,
+            made_at or last_viewed,
+            recorded=made_at.astimezone(zone()).date() if made_at else None,
+            is_told=False,
+        )
         what = f"{media.title}: {_in_words(person)}, {views} view{'s' if views != 1 else ''}, {clock(watched)}"
         statements = self._sittings(media, person, last_viewed, views, watched)
         keys = {uuid.UUID(one["id"]) for one in statements}
@@ -344,9 +386,7 @@ class Echo360Views(Views):
         self, media: Media, person: Mapping[str, Any], new: Collection[uuid.UUID]
     ) -> list[dict[str, Any]]:
         """Voids what an earlier export said of the same media and person."""
-        sessions = list(_sessions(media, person, MOST_VIEWS))
-        events = ViewEvent.objects.filter(activity_id=media.activity_id, session_id__in=sessions)
-        before = events.exclude(statement_id__in=new).values_list("statement_id", flat=True)
+        before = [key for key in self._imported(media, person) if key not in new]
         voided = set(StatementVoid.objects.filter(target__in=before).values_list("target", flat=True))
         return [
             {
@@ -358,9 +398,20 @@ class Echo360Views(Views):
             for key in sorted(set(before) - voided)
         ]
 
+    def _imported(self, media: Media, person: Mapping[str, Any]) -> Iterator[uuid.UUID]:
+        """Statements of earlier exports. Their sessions are numbered without a gap: some at a time, to the end."""
+        for after in range(0, MOST_VIEWS, SESSIONS_AT_ONCE):
+            sessions = list(_sessions(media, person, SESSIONS_AT_ONCE, after=after))
+            events = ViewEvent.objects.filter(activity_id=media.activity_id, session_id__in=sessions)
+            found = list(events.values_list("statement_id", flat=True))
+            yield from found
+            if not found:
+                return
 
-def _sessions(media: Media, person: Mapping[str, Any], count: int) -> Iterator[uuid.UUID]:
-    return (_id("echo360", media.activity.iri, _name_of(person), number_) for number_ in range(count))
+
+def _sessions(media: Media, person: Mapping[str, Any], count: int, *, after: int = 0) -> Iterator[uuid.UUID]:
+    numbers = range(after, after + count)
+    return (_id("echo360", media.activity.iri, _name_of(person), number_) for number_ in numbers)
 
 
 # --- Answers --------------------------------------------------------------------------------------------
@@ -375,6 +426,7 @@ class Answers(_Statements):
         SECTION,
         TERM,
         MEDIA,
+        RECORDED,
         Column("question", "As it was asked.", "Which of these is a group?", key=True),
         EMAIL,
         LMS_ID,
@@ -391,13 +443,14 @@ class Answers(_Statements):
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         answered = cells.read("answered", moment)
         correct = cells.read("correct", written.yes_or_no)
+        recorded = cells.read("recorded", written.date)
         cells.check()
         question, response = cells.text("question"), cells.text("response")
         if answered is None or not question or not response:
             raise refuse("response", "Say what was asked, what was answered, and when.")
         section = self.section_of(cells)
         person = self.person_of(cells, section)
-        media = self.media_of(section, cells.text("media"), None, answered)
+        media = self.media_of(section, cells.text("media"), None, answered, recorded=recorded)
         poll = Poll.objects.filter(media=media, question__iexact=question).select_related("activity").first()
         if poll is not None and poll.anonymous:
             raise refuse("question", "This poll is anonymous: nothing may be stored of who answered it.")

@@ -110,6 +110,7 @@ def upload(request: HttpRequest, kind: str) -> HttpResponse:
         "columns": _described(found),
         "theirs": _described(Echo360Schedules) if found is Schedules else [],
         "may_export": registry.may_export(found, user),
+        "by_external_id": any(one.name.replace(" ", "_").lower() == "external_id" for one in found.columns),
     }
     return render(request, "schedules/files/upload.html", context)
 

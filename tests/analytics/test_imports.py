@@ -76,6 +76,49 @@ def problem(outcomes: list[Outcome]) -> str:
 
 
 # --- Views ----------------------------------------------------------------------------------------------
+@pytest.fixture
+def series(section):
+    """As a weekly schedule makes them."""
+    return [
+        viewing.media(section, "Week 1", recorded_at=timezone.now() - datetime.timedelta(days=days))
+        for days in (3, 10)
+    ]
+
+
+def test_of_several_media_with_one_title_the_day_tells_which_is_meant(series, ada, take):
+    assert "2 media of the section have this title" in problem(take(Views, file_of(view())))
+    assert "None of this title was recorded on" in problem(take(Views, file_of(view(recorded=f"{days_ago(4)}"))))
+
+    take(Views, file_of(view(recorded=f"{days_ago(10)}")))
+
+    assert ViewUser.objects.get().media_id == series[1].pk
+
+
+def test_of_several_media_with_one_title_echo360s_own_day_tells_which_is_meant(series, ada, take):
+    header = ECHO360.split(",")
+    cells = dict.fromkeys(header, "") | {
+        "media_name": "Week 1",
+        "duration": "0:10:00",
+        "course": "ALG1",
+        "email_address": "ada@example.edu",
+        "total_views": "1",
+        "total_view_time": "0:05:00",
+        "last_viewed": f"{days_ago(1):%m/%d/%Y}",
+    }
+    assert "2 media of the section" in problem(take(Views, file_of(cells)))
+
+    take(Views, file_of(cells | {"create_date": f"{days_ago(10):%m/%d/%Y}"}))
+
+    assert ViewUser.objects.get().media_id == series[1].pk
+
+
+def test_what_cannot_have_been_watched_is_refused(section, ada, take):
+    viewing.media(section, "Week 1", seconds=600)
+
+    assert "The media ends at 10:00" in problem(take(Views, file_of(view(**{"from": "11:40", "to": "13:20"}))))
+    assert "It ends at 3:00" in problem(take(Views, file_of(view(**{"from": "12:30", "to": "3:00"}))))
+
+
 def test_sittings_are_counted_where_they_were(section, ada, take):
     media = viewing.media(section, "Week 1")
     outcomes = take(
