@@ -17,6 +17,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+# Of what this system says itself.
+PLAYER, FILES = OUR_KEYS = ("player", "csv-files")
+
 
 class EventSource(models.Model):
     """A system that may send statements, with its credentials."""
@@ -57,11 +60,11 @@ class EventSource(models.Model):
 
     @classmethod
     def of_the_player(cls) -> Self:
-        return cls._of_ours("echo_lms player", "player")
+        return cls._of_ours("echo_lms player", PLAYER)
 
     @classmethod
     def of_files(cls) -> Self:
-        return cls._of_ours("CSV files", "csv-files")
+        return cls._of_ours("CSV files", FILES)
 
     @classmethod
     def _of_ours(cls, name: str, key: str) -> Self:

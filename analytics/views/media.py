@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
@@ -21,7 +22,7 @@ from analytics.models import Media
 
 from .details import cards_of, chart_of, parts_of, section_line, students_only, table_file
 from .parts import Chart
-from .tables import address, table_of, url_of
+from .tables import Table, address, table_of, url_of
 
 CARDS = ("views", "enrolled_viewers", "minutes", "average_watched", "completed", "answered")
 CAPTIONS = {"viewers": "Who has watched", "not-watched": "Who has not"}
@@ -44,10 +45,8 @@ def media_page(request: HttpRequest, key: int) -> HttpResponse:
         "students_only": students_only(request.GET),
         "cards": cards_of(definitions.MEDIA, figures.row, CARDS),
         "anonymous_views": figures.row.anonymous_views,
-        "charts": _charts(figures) if figures.viewers else [],
-        "reached": table_of("reached", "How far they got", figures.reached, QueryDict())
-        if figures.viewers
-        else None,
+        "charts": _charts(figures, _file_of(media, "passages", request.GET)) if figures.viewers else [],
+        "reached": _reached(figures, _file_of(media, "reached", request.GET)) if figures.viewers else None,
         "polls": _polls(figures, request.GET),
         "tables": parts_of(CAPTIONS, rows, request.GET, file="media_file", key=media.pk, empty=EMPTY),
         "has_students": bool(figures.facts.students),
@@ -88,11 +87,19 @@ def _polls(figures: MediaFigures, given: QueryDict) -> Any:
     return table_of("polls", "Its polls", figures.polls, given, links=links) if figures.polls else None
 
 
+def _reached(figures: MediaFigures, csv: str) -> Table:
+    return table_of("reached", "How far they got", figures.reached, QueryDict(), csv=csv)
+
+
+def _file_of(media: Media, table: str, given: QueryDict) -> str:
+    return reverse("media_file", args=[media.pk, table]) + address(given)
+
+
 # --- Charts ---------------------------------------------------------------------------------------------
-def _charts(figures: MediaFigures) -> list[Chart]:
+def _charts(figures: MediaFigures, csv: str) -> list[Chart]:
     """Viewers above, replays below, over the same passages; one table has both."""
     passages = figures.passages
-    table = table_of("passages", "Passages", passages, QueryDict(), whole=True)
+    table = table_of("passages", "Passages", passages, QueryDict(), whole=True, csv=csv)
     last = passages[-1].last
     marks = [tab.clock(second) for second in (0, last // 2, last)]
     found = [

@@ -171,3 +171,15 @@ def test_a_media_that_is_published_later_has_its_page_already(client, instructor
 
     assert media.title in page_of(client, f"/analytics/media/{media.pk}/")
     assert rows_of(client, f"/analytics/media/{media.pk}/viewers.csv") == []
+
+
+def test_passages_and_quarters_are_files_as_well(client, instructor):
+    media = viewing.media(timetable.section(instructor))
+    viewing.watched(media, viewing.student(media.section), (0, 300))
+    client.force_login(instructor)
+    page = page_of(client, f"/analytics/media/{media.pk}/")
+
+    for name in ("passages", "reached"):
+        address = f"/analytics/media/{media.pk}/{name}.csv"
+        assert address in page
+        assert rows_of(client, address)

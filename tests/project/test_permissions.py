@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from analytics.models import Erasure, EventSource, RawDrop, StudentLook
+from analytics import sources
+from analytics.models import Erasure, RawDrop, StudentLook
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
@@ -289,7 +290,7 @@ def arguments(scheduler, person) -> dict[str, object]:
         "erasure": Erasure.objects.create(statements=0).pk,
         "studentlook": StudentLook.objects.create(learner=student, what="").pk,
         "rawdrop": RawDrop.objects.create(month=MONDAY, until=MONDAY, batches=0, statements=0).pk,
-        "eventsource": EventSource.of_the_player().pk,
+        "eventsource": sources.add("Other player")[0].pk,
         "link": timetable.link(section, lms_course).pk,
         "submission": submission.pk,
         "bulk": BulkChange.objects.create(key=uuid.uuid4(), action="Restored").pk,
