@@ -46,7 +46,7 @@ def lms_course(section: Section | None = None, **fields: Any) -> LmsCourse:
     )
     number = next(_numbers)
     fields.setdefault("name", f"LMS course {number}")
-    made = LmsCourse.objects.create(configuration=configuration, lms_id=str(number), **fields)
+    made = LmsCourse.objects.create(configuration=configuration, lms_id=f"v{number}", **fields)
     if section is not None:
         timetable.link(section, made)
     return made
