@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 LOCK = 7_305_410_022
 BATCHES = 2_000
 # What an event can be wrong by; a lost connection or a deadlock is none of it, and is tried again.
-WRONG_DATA = (DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
+WRONG_DATA = (DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError, zlib.error)
 STATEMENTS = 10_000
 
 Pair: TypeAlias = tuple[int, int | None]

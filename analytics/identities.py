@@ -212,7 +212,12 @@ def _name(people: Sequence[_Person], learners: Sequence[int]) -> None:
 
 
 def merge(staying: int, leaving: int) -> None:
-    """Two learners are one person: names, rosters, sessions and answers become the first one's."""
+    """Two learners are one person: names, rosters, sessions and answers become the first one's.
+
+    Needs a transaction. Figures are locked first, as by whoever erases: then neither waits for the other for good.
+    """
+    with connection.cursor() as cursor:
+        folding.lock(cursor)
     Identity.objects.filter(learner=leaving).update(learner=staying)
     RosterLearner.objects.filter(learner=leaving).update(learner=staying)
     folding.move(leaving, staying)
