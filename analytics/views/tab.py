@@ -162,6 +162,8 @@ def _change(name: str, value: Any, before: Any, days: str) -> tuple[str, str]:
         now, then = (one.share if isinstance(one, Part) else one for one in (value, before))
         if now is None or then is None:
             return ("", "") if then is None else (f"{percent(then)} in {days}", "")
+        if not then:
+            return (f"none in {days}", "") if now else ("", "")
         points = round(now * 100) - round(then * 100)
         amount = f"{abs(points)} point{'s' if abs(points) != 1 else ''}"
         return _since(points, amount, f"{percent(then)} in {days}")

@@ -52,3 +52,10 @@ def test_anonymous_views_have_a_column_where_there_are_any(client, lecture):
     viewing.watched(lecture, None, (0, 30), at=timezone.now())
 
     assert "Anonymous</a>" in page_of(client, "/analytics/")
+
+
+def test_where_there_was_nothing_before_no_points_are_won(client, lecture):
+    page = page_of(client, "/analytics/?range=30")
+
+    assert "none in the 30 days before" in page
+    assert "points from" not in page
