@@ -54,11 +54,12 @@ class Where(NamedTuple):
     length: int
 
 
-class Told(NamedTuple):
+@dataclass(slots=True)
+class Told:
     """Events in their order, and when the first of them was stored."""
 
-    events: list[Event]
-    stored: datetime.datetime
+    stored: Moment
+    events: list[Event] = field(default_factory=list)
 
 
 @dataclass
@@ -239,7 +240,7 @@ def _waiting(cursor: CursorWrapper, limit: int) -> tuple[list[int], int]:
 _VIEW_EVENTS = """
 SELECT media.id, identity.learner_id, event.session_id, media.section_id, media.duration_seconds,
        (extract(epoch FROM event.occurred) * 1000000)::bigint, event.statement_id, event.kind, event.at,
-       event."to", event.segments, event.stored
+       event."to", event.segments, (extract(epoch FROM event.stored) * 1000000)::bigint
 FROM analytics_viewevent event
 JOIN analytics_media media ON media.activity_id = event.activity_id
 LEFT JOIN analytics_identity identity ON identity.id = event.identity_id
@@ -252,19 +253,21 @@ Events: TypeAlias = dict[SessionKey, Told]
 
 
 def _view_events(cursor: CursorWrapper, where: str, parameters: Sequence[Any]) -> tuple[Events, dict[int, Where]]:
-    # Requests are numbered as they are stored: of a session the first row is that of the first event stored.
-    cursor.execute(_VIEW_EVENTS.format(where=where) + " ORDER BY event.batch_id", parameters)
+    cursor.execute(_VIEW_EVENTS.format(where=where), parameters)
     told: Events = {}
     media: dict[int, Where] = {}
     for media_id, learner, session, section, length, *event, stored in cursor.fetchall():
         key = SessionKey(media_id, learner, session)
-        if key not in told:
-            told[key] = Told([], stored)
-        told[key].events.append(Event(*event))
+        found = told.get(key)
+        if found is None:
+            found = told[key] = Told(stored)
+        elif stored < found.stored:
+            found.stored = stored
+        found.events.append(Event(*event))
         if media_id not in media:
             media[media_id] = Where(section, length)
-    for events, _ in told.values():
-        events.sort()
+    for found in told.values():
+        found.events.sort()
     return told, media
 
 
@@ -272,13 +275,14 @@ def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) ->
     events, media = _view_events(cursor, "event.batch_id = ANY(%s)", [batches])
     sessions = _known_sessions(cursor, events, media)
     anew = set(_voided_sessions(cursor, batches))
-    for key, (told, stored) in events.items():
-        session = sessions.setdefault(key, Session(media[key.media].length))
-        if key in anew or not session.follows(told[0]):
+    for key, told in events.items():
+        session = sessions.get(key)
+        if session is None:
+            session = sessions[key] = Session(media[key.media].length, stored=told.stored)
+        if key in anew or not session.follows(told.events[0]):
             anew.add(key)
             continue
-        session.stored = session.stored or stored
-        for event in told:
+        for event in told.events:
             session.fold(event)
     _save_sessions(cursor, {key: sessions[key] for key in events if key not in anew}, media, touched)
     _read_keys_anew(cursor, anew, touched)
@@ -291,7 +295,7 @@ def _known_sessions(
         "SELECT session.media_id, session.learner_id, session.session_id, session.position, session.playing,"
         " (extract(epoch FROM session.last_at) * 1000000)::bigint, session.last_statement,"
         " (extract(epoch FROM session.started) * 1000000)::bigint, session.inferred, session.plays::text,"
-        " session.claimed::text, session.first_stored"
+        " session.claimed::text, (extract(epoch FROM session.first_stored) * 1000000)::bigint"
         " FROM unnest(%s::int[], %s::uuid[]) AS wanted(media_id, session_id)"
         " JOIN analytics_viewsession session USING (media_id, session_id)",
         [[key.media for key in keys], [key.session for key in keys]],
@@ -372,10 +376,10 @@ def _read_sessions_anew(
     events, media = _view_events(cursor, events_where, parameters)
     kept = _known_sessions(cursor, events, media) if dropped else {}
     sessions = {}
-    for key, (told, stored) in events.items():
+    for key, told in events.items():
         if key not in kept:
-            sessions[key] = session = Session(media[key.media].length, stored=stored)
-            for event in told:
+            sessions[key] = session = Session(media[key.media].length, stored=told.stored)
+            for event in told.events:
                 session.fold(event)
     _save_sessions(cursor, sessions, media, touched)
 
@@ -399,7 +403,7 @@ def _save_sessions(
                 "learner_id": key.learner,
                 "session_id": key.session,
                 "started": started,
-                "first_stored": session.stored,
+                "first_stored": _date(session.stored or session.started),
                 "day": day,
                 "last_at": _date(last_at),
                 "last_statement": last_statement,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +52,7 @@ class Session:
     plays: list[Stretch] = field(default_factory=list)
     claimed: list[Stretch] = field(default_factory=list)
     # When the first of its events was stored here.
-    stored: datetime.datetime | None = None
+    stored: Moment | None = None
 
     def follows(self, event: Event) -> bool:
         return self.last is None or event.place > self.last
