@@ -5,6 +5,7 @@ Safe by default: without DEBUG a missing or default secret stops the start and n
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -248,6 +249,10 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOGGING = redaction.logging_configuration(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 redaction.configure_structlog()
+# One line for each request, when it is answered. Nobody's address: who watches is not to be told from the log, and
+# sign-ins are kept with theirs by axes.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DEFAULT_EXCEPTION_REPORTER = "echo_lms.redaction.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "echo_lms.redaction.ReporterFilter"
 

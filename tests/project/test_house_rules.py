@@ -63,3 +63,9 @@ def test_every_test_folder_is_a_package():
 def test_the_image_has_every_package_of_the_product():
     copied = (ROOT / "Dockerfile").read_text()
     assert [name for name in PRODUCT if f"COPY {name}/ {name}/" not in copied] == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-services.txt"])
+def test_no_requirement_has_extras(name):
+    """pip before 23.3 looks beyond the pinned version of such a one, and then finds no hash for what it chose."""
+    assert re.findall(r"^\S+\[.*", (ROOT / name).read_text(), re.MULTILINE) == []
