@@ -39,7 +39,7 @@ def erase(learner: Learner, *, by: User | None) -> Erasure:
 def _erase_statements(cursor: CursorWrapper, identities: list[int]) -> int:
     """Their places in the stored requests become null; their ids stay, so that they are not stored again."""
     cursor.execute(
-        "UPDATE analytics_statement SET digest = '', actor_id = NULL, object_id = NULL, agents = '{}',"
+        "UPDATE analytics_statement SET erased = true, actor_id = NULL, object_id = NULL, agents = '{}',"
         " activities = '{}', registration = NULL"
         " WHERE actor_id = ANY(%(identities)s) OR agents && %(identities)s::int[]"
         " RETURNING batch_id, position",

@@ -333,14 +333,12 @@ def _voided_sessions(cursor: CursorWrapper, batches: list[int]) -> Iterator[Sess
     """Those that something in these batches takes a statement from."""
     cursor.execute(
         "SELECT media.id, identity.learner_id, event.session_id"
-        " FROM analytics_statement voiding"
-        " JOIN analytics_statementvoid void ON void.voided_by = voiding.id"
-        " JOIN analytics_statement target ON target.id = void.target"
+        " FROM analytics_statementvoid void JOIN analytics_statement target ON target.id = void.target"
         " JOIN analytics_viewevent event"
         "   ON event.batch_id = target.batch_id AND event.position = target.position"
         " JOIN analytics_media media ON media.activity_id = event.activity_id"
         " LEFT JOIN analytics_identity identity ON identity.id = event.identity_id"
-        " WHERE voiding.batch_id = ANY(%s)",
+        " WHERE void.batch_id = ANY(%s)",
         [batches],
     )
     return (SessionKey(*row) for row in cursor.fetchall())
@@ -466,14 +464,12 @@ def _fold_answers(cursor: CursorWrapper, batches: list[int], touched: _Touched) 
         " WHERE event.batch_id = ANY(%(batches)s)"
         "   AND (event.identity_id IS NULL OR identity.id IS NOT NULL)"
         " UNION SELECT poll.id, identity.learner_id"
-        " FROM analytics_statement voiding"
-        " JOIN analytics_statementvoid void ON void.voided_by = voiding.id"
-        " JOIN analytics_statement target ON target.id = void.target"
+        " FROM analytics_statementvoid void JOIN analytics_statement target ON target.id = void.target"
         " JOIN analytics_answerevent event"
         "   ON event.batch_id = target.batch_id AND event.position = target.position"
         " JOIN analytics_poll poll ON poll.activity_id = event.activity_id"
         " LEFT JOIN analytics_identity identity ON identity.id = event.identity_id"
-        " WHERE voiding.batch_id = ANY(%(batches)s)",
+        " WHERE void.batch_id = ANY(%(batches)s)",
         {"batches": batches},
     )
     touched.answers.update(cursor.fetchall())

@@ -7,22 +7,22 @@ and never block each other for good.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import uuid
-import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import Any
 
 import msgspec
+import psycopg
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
-from . import identities
-from .models import Activity, EventSource, Statement, Verb
-from .statements import Answer, Person, Read, View, read
+from . import identities, sources
+from .models import Activity, EventSource, Statement, StatementBatch, Verb
+from .statements import Answer, Person, Read, View, meaning, read
 
 # A client's clock is believed within these (docs/analytics.md, "Time").
 OLDEST = datetime.timedelta(days=366)
@@ -40,15 +40,15 @@ class Contradiction(Exception):
     """An id that is known already came with something else."""
 
 
-class _Erased(Exception):
-    """Somebody was erased after they were looked up, and before anything was stored."""
+class Outcome(StrEnum):
+    """What `analytics_store` answers (migration 0003); nothing is stored but with the first."""
 
-
-class Place(NamedTuple):
-    """Where a request is kept; `stored` is the database's clock."""
-
-    batch: int
-    stored: datetime.datetime
+    STORED = "stored"
+    # Somebody was erased after they were looked up.
+    ERASED = "erased"
+    # One of these statements is there already.
+    KNOWN = "known"
+    REFUSED = "refused"
 
 
 def store_statements(source: EventSource, statements: Sequence[dict[str, Any]]) -> list[uuid.UUID]:
@@ -60,17 +60,90 @@ def store_statements(source: EventSource, statements: Sequence[dict[str, Any]]) 
 def store(
     source: EventSource, statements: Sequence[dict[str, Any]], reads: Sequence[Read], *, version: str
 ) -> list[uuid.UUID]:
-    """Returns the ids, in order. A statement that is there already changes nothing. Raises Contradiction."""
+    """Returns the ids, in order. A statement that is there already changes nothing.
+
+    Raises Contradiction, and `sources.Unknown` if the source was revoked or got another secret meanwhile.
+    """
+    ids = [one.id for one in reads]
     for _ in range(TRIES):
-        ids = _resolve(reads)
-        with contextlib.suppress(_Erased), transaction.atomic(), connection.cursor() as cursor:
-            place = _next_place(cursor)
-            repeated = _insert(cursor, place, source, statements, reads, ids, version)
-            if repeated:
-                _check_repeated(cursor, [one for one in reads if one.id in repeated])
-                _leave_out(cursor, place, statements, reads, repeated)
-            return [one.id for one in reads]
-    raise RuntimeError("People of these statements were erased again and again while they were stored.")
+        outcome = _store(source, statements, reads, version)
+        if outcome == Outcome.REFUSED:
+            sources.forget(source)
+            raise sources.Unknown(sources.UNKNOWN)
+        if outcome == Outcome.ERASED:
+            PEOPLE.forget()
+        if outcome == Outcome.KNOWN:
+            statements, reads = _not_known(statements, reads)
+        if outcome == Outcome.STORED or not reads:
+            return ids
+    raise RuntimeError("What these statements say changed again and again while they were stored.")
+
+
+def _store(
+    source: EventSource, statements: Sequence[dict[str, Any]], reads: Sequence[Read], version: str
+) -> Outcome:
+    now, ids = timezone.now(), _resolve(reads)
+    parameters = [
+        source.pk,
+        bytes(source.secret_digest),
+        version,
+        len(reads),
+        StatementBatch.packed(statements),
+        [key for key in ids.people.values() if key is not None],
+        # One parameter: some twenty arrays of a hundred values would take longer to write than to store.
+        msgspec.json.encode([_row(position, one, now, ids) for position, one in enumerate(reads)]).decode(),
+    ]
+    try:
+        return _ask(parameters)
+    except OperationalError:
+        if connection.in_atomic_block:
+            raise
+    # PostgreSQL was restarted since this connection was used last. If it did store them, it says that it knows them.
+    connection.close()
+    return _ask(parameters)
+
+
+_STORE = "SELECT analytics_store(%s, %b, %s, %s, %b, %s::int[], %s)"
+
+
+def _ask(parameters: Sequence[Any]) -> Outcome:
+    """By psycopg's own cursor: what Django's sends is written out as text and planned anew for each request."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_STORE, parameters, prepare=True)
+        (outcome,) = cursor.fetchone() or ("",)
+    return Outcome(outcome)
+
+
+def _not_known(
+    statements: Sequence[dict[str, Any]], reads: Sequence[Read]
+) -> tuple[Sequence[dict[str, Any]], Sequence[Read]]:
+    """Those that are to be stored still. Raises Contradiction."""
+    known = _kept_meanings([one.id for one in reads])
+    rest = []
+    for told, one in zip(statements, reads, strict=True):
+        if one.id not in known:
+            rest.append((told, one))
+        elif known[one.id] not in (None, meaning(told)):
+            raise Contradiction(f"There is another statement with the id {one.id}.")
+    return [told for told, _ in rest], [one for _, one in rest]
+
+
+def _kept_meanings(keys: list[uuid.UUID]) -> dict[uuid.UUID, bytes | None]:
+    """Of those that are there. None: it was erased, or its month dropped, and nobody can tell any more what it said."""
+    rows = list(Statement.objects.filter(pk__in=keys))
+    kept = {
+        (batch.id, batch.stored): batch.opened()
+        for batch in StatementBatch.objects.filter(
+            id__in={row.batch_id for row in rows}, stored__in={row.stored for row in rows}
+        )
+    }
+    found: dict[uuid.UUID, bytes | None] = {}
+    for row in rows:
+        batch = kept.get((row.batch_id, row.stored))
+        statement = msgspec.json.decode(batch[row.position]) if batch else None
+        found[row.id] = meaning(statement) if statement else None
+    return found
 
 
 # --- Verbs, activities, people --------------------------------------------------------------------------
@@ -98,16 +171,15 @@ def _our_name(iri: str) -> str:
 
 def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:
     """Nobody is met by a statement that is there already: its people may have been erased since."""
-    people = {person for one in reads for person in one.people}
-    nobody = {person for person in people if _is_nobody(person)}
-    known = identities.known(people - nobody)
-    if len(known) + len(nobody) < len(people):
+    people = {person: identities.key_of(person) for one in reads for person in one.people if not _is_nobody(person)}
+    known = PEOPLE(people.values())
+    if len(known) < len(set(people.values())):
         there = set(Statement.objects.filter(pk__in=[one.id for one in reads]).values_list("pk", flat=True))
         told = {person for one in reads if one.id not in there for person in one.people}
-        new = told - nobody - known.keys()
+        new = {person for person in told if person in people and people[person] not in known}
         identities.meet(new)
-        known |= identities.known(new)
-    return {person: known.get(person) for person in people}
+        known |= PEOPLE({people[person] for person in new})
+    return {person: known.get(key) for person, key in people.items()}
 
 
 def _is_nobody(person: Person) -> bool:
@@ -120,211 +192,104 @@ def _parents(one: Read) -> Iterable[str]:
 
 
 class _Remembered:
-    """The ids of a table of IRIs, which never change: each process keeps those it has seen."""
+    """The ids of a table of names, which never change: each process keeps those it has seen."""
 
-    def __init__(self, table: str) -> None:
-        self.table = table
+    def __init__(self, read: Callable[[list[str]], dict[str, int]]) -> None:
+        self.read = read
         self.ids: dict[str, int] = {}
 
-    def __call__(self, iris: Collection[str]) -> dict[str, int]:
-        unknown = sorted(iri for iri in iris if iri not in self.ids)
-        found = {iri: self.ids[iri] for iri in iris if iri in self.ids}
+    def __call__(self, names: Collection[str]) -> dict[str, int]:
+        """Of those that are there."""
+        found = {name: self.ids[name] for name in names if name in self.ids}
+        unknown = sorted({name for name in names if name not in found})
         if unknown:
-            read = self._read(unknown)
-            missing = [iri for iri in unknown if iri not in read]
-            if missing:
-                self._add(missing)
-                read = self._read(unknown)
+            read = self.read(unknown)
             found |= read
             # Before the transaction is through, an id is nobody else's.
             transaction.on_commit(lambda: self._remember(read))
         return found
 
-    def _read(self, iris: list[str]) -> dict[str, int]:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT iri, id FROM {self.table} WHERE iri = ANY(%s)", [iris])  # noqa: S608
-            return dict(cursor.fetchall())
-
-    def _add(self, iris: list[str]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {self.table} (iri) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
-                [iris],
-            )
+    def forget(self) -> None:
+        self.ids = {}
 
     def _remember(self, read: dict[str, int]) -> None:
         if len(self.ids) > MOST_REMEMBERED:
-            self.ids = {}
+            self.forget()
         self.ids |= read
 
 
-VERBS = _Remembered(Verb._meta.db_table)
-ACTIVITIES = _Remembered(Activity._meta.db_table)
+def _met(table: str) -> Callable[[list[str]], dict[str, int]]:
+    """Ids of IRIs; those that were never heard of get one."""
+
+    def read(iris: list[str]) -> dict[str, int]:
+        found = look(iris)
+        missing = [iri for iri in iris if iri not in found]
+        if missing:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"INSERT INTO {table} (iri) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [missing]
+                )
+            found |= look(missing)
+        return found
+
+    def look(iris: list[str]) -> dict[str, int]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT iri, id FROM {table} WHERE iri = ANY(%s)", [iris])  # noqa: S608
+            return dict(cursor.fetchall())
+
+    return read
+
+
+VERBS = _Remembered(_met(Verb._meta.db_table))
+ACTIVITIES = _Remembered(_met(Activity._meta.db_table))
+# Whoever was erased since is noticed when their statement is stored.
+PEOPLE = _Remembered(identities.known)
 
 
 # --- Rows -----------------------------------------------------------------------------------------------
-# One query for all tables: going to the database and back costs as much as storing some twenty rows. What hangs on
-# a statement waits for it (`id IN new`), so that everybody writes the tables in the same order.
-_INSERT = """
-    WITH told AS (
-        SELECT * FROM json_to_recordset(%(rows)s) AS row(
-            id uuid, position smallint, digest text, verb int, actor int, object int, registration uuid,
-            activities int[], agents int[], voids uuid, occurred timestamptz, session uuid, kind smallint,
-            "at" float8, "to" float8, segments float8[], parent int, response text, success bool)
-    ), new AS (
-        INSERT INTO analytics_statement (id, stored, batch_id, position, digest, verb_id, actor_id, object_id,
-                                         registration, activities, agents)
-        SELECT id, %(stored)s, %(batch)s, position, decode(digest, 'hex'), verb, actor, object, registration,
-               activities, agents
-        FROM told ORDER BY id
-        ON CONFLICT (id) DO NOTHING RETURNING id
-    ), batch AS (
-        INSERT INTO analytics_statementbatch (id, stored, source_id, statements, version, body)
-        VALUES (%(batch)s, %(stored)s, %(source)s, %(count)s, %(version)s, %(body)s)
-    ), views AS (
-        INSERT INTO analytics_viewevent (batch_id, stored, position, statement_id, occurred, activity_id,
-                                         identity_id, session_id, kind, "at", "to", segments)
-        SELECT %(batch)s, %(stored)s, position, id, occurred, object, actor, session, kind, "at", "to", segments
-        FROM told WHERE kind IS NOT NULL AND id IN (SELECT id FROM new)
-    ), answers AS (
-        INSERT INTO analytics_answerevent (batch_id, stored, position, statement_id, occurred, activity_id,
-                                           parent_id, identity_id, response, success)
-        SELECT %(batch)s, %(stored)s, position, id, occurred, object, parent, actor, response, success
-        FROM told WHERE response IS NOT NULL AND id IN (SELECT id FROM new)
-    ), voids AS (
-        INSERT INTO analytics_statementvoid (target, voided_by)
-        SELECT voids, id FROM told WHERE voids IS NOT NULL AND id IN (SELECT id FROM new) ORDER BY voids
-        ON CONFLICT (target) DO NOTHING
-    )
-    SELECT id FROM told WHERE id NOT IN (SELECT id FROM new)
-    UNION ALL
-    SELECT NULL FROM unnest(%(people)s::int[]) AS person(id)
-    WHERE NOT EXISTS (SELECT FROM analytics_identity identity WHERE identity.id = person.id)
-"""
-
-
-def _next_place(cursor: CursorWrapper) -> Place:
-    """From here on nobody is erased until the transaction ends, and readers know that something is to come."""
-    cursor.execute(
-        "SELECT pg_advisory_xact_lock_shared(%s), pg_current_xact_id(), nextval('analytics_batch_id'),"
-        " clock_timestamp()",
-        [identities.ERASING],
-    )
-    return Place(*cursor.fetchone()[2:])
-
-
-def _insert(
-    cursor: CursorWrapper,
-    place: Place,
-    source: EventSource,
-    statements: Sequence[dict[str, Any]],
-    reads: Sequence[Read],
-    ids: _Ids,
-    version: str,
-) -> set[uuid.UUID]:
-    """Returns the ids that were there already: nothing of theirs is stored but in the batch's body.
-
-    Raises _Erased if somebody has gone since they were looked up.
-    """
-    rows = [_row(position, one, place, ids) for position, one in enumerate(reads)]
-    cursor.execute(
-        _INSERT,
-        {
-            # One parameter: some twenty arrays of a hundred values would take longer to write than to store.
-            "rows": msgspec.json.encode(rows).decode(),
-            "batch": place.batch,
-            "stored": place.stored,
-            "source": source.pk,
-            "count": len(reads),
-            "version": version,
-            "body": _body(statements),
-            "people": [key for key in ids.people.values() if key is not None],
-        },
-    )
-    repeated = {key for (key,) in cursor.fetchall()}
-    if None in repeated:
-        raise _Erased
-    return repeated
-
-
-def _row(position: int, one: Read, place: Place, ids: _Ids) -> dict[str, Any]:
+def _row(position: int, one: Read, now: datetime.datetime, ids: _Ids) -> dict[str, Any]:
+    """As `analytics_store` takes it apart. What is left out is null there."""
     people, activities = ids.people, ids.activities
-    row = {
+    row: dict[str, Any] = {
         "id": one.id,
         "position": position,
-        "digest": one.digest.hex(),
         "verb": ids.verbs[one.verb],
-        "actor": people.get(one.actor) if one.actor else None,
-        "object": activities[one.target] if one.target else None,
-        "registration": one.registration,
         "activities": [activities[iri] for iri in one.activities],
         "agents": [key for person in one.people if (key := people.get(person)) is not None],
-        "voids": one.voids,
     }
+    if one.actor:
+        row["actor"] = people.get(one.actor)
+    if one.target:
+        row["object"] = activities[one.target]
+    if one.registration:
+        row["registration"] = one.registration
+    if one.voids:
+        row["voids"] = one.voids
+    if one.view or one.answer:
+        # Else the moment in which it is stored, by the database's clock.
+        row["occurred"] = one.timestamp if is_believed(one.timestamp, now) else None
     if one.view:
-        occurred = occurred_at(one.timestamp, place.stored)
-        row |= _view_of(one.view, occurred, one.view.session or _session_of_the_day(one, occurred))
+        row |= _view_of(one.view, one.view.session or _session_of_the_day(one, row["occurred"] or now))
     if one.answer:
-        row |= _answer_of(one.answer, occurred_at(one.timestamp, place.stored), activities)
+        row |= _answer_of(one.answer, activities)
     return row
 
 
-def _view_of(view: View, occurred: datetime.datetime, session: uuid.UUID) -> dict[str, Any]:
-    return {
-        "occurred": occurred,
-        "session": session,
-        "kind": int(view.kind),
-        "at": view.at,
-        "to": view.to,
-        "segments": view.segments,
-    }
+def _view_of(view: View, session: uuid.UUID) -> dict[str, Any]:
+    return {"session": session, "kind": int(view.kind), "at": view.at, "to": view.to, "segments": view.segments}
 
 
-def _answer_of(answer: Answer, occurred: datetime.datetime, activities: Mapping[str, int]) -> dict[str, Any]:
+def _answer_of(answer: Answer, activities: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "occurred": occurred,
         "parent": activities[answer.parent] if answer.parent else None,
         "response": answer.response,
         "success": answer.success,
     }
 
 
-def _body(statements: Sequence[dict[str, Any] | None]) -> bytes:
-    return zlib.compress(msgspec.json.encode(statements), 1)
-
-
-def _check_repeated(cursor: CursorWrapper, repeated: Sequence[Read]) -> None:
-    """An empty digest is an erased statement's: nobody can tell any more what it said."""
-    cursor.execute("SELECT id, digest FROM analytics_statement WHERE id = ANY(%s)", [[one.id for one in repeated]])
-    known = {key: bytes(digest) for key, digest in cursor.fetchall()}
-    for one in repeated:
-        if known[one.id] not in (one.digest, b""):
-            raise Contradiction(f"There is another statement with the id {one.id}.")
-
-
-def _leave_out(
-    cursor: CursorWrapper,
-    place: Place,
-    statements: Sequence[dict[str, Any]],
-    reads: Sequence[Read],
-    repeated: set[uuid.UUID],
-) -> None:
-    """Each statement is kept in one body alone, so that whoever is erased is erased from there."""
-    kept = [None if one.id in repeated else told for told, one in zip(statements, reads, strict=True)]
-    if len(repeated) == len(reads):
-        cursor.execute("DELETE FROM analytics_statementbatch WHERE id = %s AND stored = %s", place)
-    else:
-        cursor.execute(
-            "UPDATE analytics_statementbatch SET body = %s, statements = %s WHERE id = %s AND stored = %s",
-            [_body(kept), len(reads) - len(repeated), *place],
-        )
-
-
-def occurred_at(timestamp: datetime.datetime | None, stored: datetime.datetime) -> datetime.datetime:
-    """When it happened, as far as the sender's clock can be believed."""
-    if timestamp is not None and stored - OLDEST <= timestamp <= stored + NEWEST:
-        return timestamp
-    return stored
+def is_believed(timestamp: datetime.datetime | None, now: datetime.datetime) -> bool:
+    """Whether a sender's clock can have said this now (docs/analytics.md, "Time")."""
+    return timestamp is not None and now - OLDEST <= timestamp <= now + NEWEST
 
 
 def _session_of_the_day(one: Read, occurred: datetime.datetime) -> uuid.UUID:

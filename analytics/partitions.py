@@ -117,7 +117,7 @@ def forget_dropped_statements() -> int:
     count = 0
     end = datetime.datetime.combine(last.until, datetime.time(), tzinfo=datetime.UTC)
     answers = AnswerEvent.objects.filter(batch_id=OuterRef("batch_id"), position=OuterRef("position"))
-    forgettable = Statement.objects.filter(stored__lt=end).exclude(digest=b"").exclude(Exists(answers))
+    forgettable = Statement.objects.filter(stored__lt=end, erased=False).exclude(Exists(answers))
     while True:
         keys = list(forgettable.values_list("pk", flat=True)[:ROWS])
         if not keys:

@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import itertools
 import uuid
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,7 +126,7 @@ def _kept(*, voided: bool) -> QuerySet[Statement]:
     is_voided = Q(Exists(StatementVoid.objects.filter(target=OuterRef("pk")))) & ~Q(verb_id=voiding)
     # Beside the moments of other statements these would say whose they are (docs/watching.md, "Questions").
     anonymous = Exists(Poll.objects.filter(anonymous=True, activity_id=OuterRef("object_id")))
-    kept = Statement.objects.exclude(digest=b"").exclude(anonymous)
+    kept = Statement.objects.filter(erased=False).exclude(anonymous)
     return kept.filter(is_voided if voided else ~is_voided)
 
 
@@ -271,10 +270,8 @@ def _told(rows: Iterable[Statement]) -> Iterator[_Told]:
             continue
         if opened > MOST_OPENED:
             return
-        body = zlib.decompress(bytes(kept.body))
-        opened += len(body)
-        # Of ten thousand statements one may be wanted: the others stay bytes.
-        raw = msgspec.json.decode(body, type=list[msgspec.Raw])
+        raw = kept.opened()
+        opened += sum(len(memoryview(one)) for one in raw)
         for row in together:
             statement = msgspec.json.decode(raw[row.position])
             yield _Told(row, statement, sources.get(kept.source_id, "unknown"), kept.version)

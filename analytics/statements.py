@@ -7,7 +7,6 @@ database, no clock.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import math
 import re
 import uuid
@@ -78,7 +77,6 @@ class Read(NamedTuple):
     """`actor` is None for a group without a name. `target`: what it is about, if that is an activity."""
 
     id: uuid.UUID
-    digest: bytes
     timestamp: datetime.datetime | None
     verb: str
     actor: Person | None
@@ -119,8 +117,7 @@ def _read(statement: dict[str, Any]) -> Read:
     """Gives the statement an id if it has none."""
     if not isinstance(statement, dict):
         raise ValueError("A statement is an object.")
-    typed = _with_types(statement)
-    said = msgspec.convert(typed, Statement)
+    said = msgspec.convert(_with_types(statement), Statement)
     timestamp = None if said.timestamp is UNSET else moment(said.timestamp, "timestamp")
     if said.stored is not UNSET:
         moment(said.stored, "stored")
@@ -130,26 +127,27 @@ def _read(statement: dict[str, Any]) -> Read:
     # The server's to say (part 2 §2.4.9), and a person of whom nothing must be left after erasing them.
     statement.pop("authority", None)
     target = said.object
-    _check_sizes(said)
+    activities, people = _activities(said), _people(said)
+    _check_sizes(said.verb.id, activities, people)
     return Read(
         id=key,
-        digest=hashlib.blake2b(_canonical(typed, timestamp), digest_size=16).digest(),
         timestamp=timestamp,
         verb=said.verb.id,
-        actor=said.actor.person,
+        # The actor comes first, unless it is a group without a name.
+        actor=people[0] if said.actor.names else None,
         target=target.id if isinstance(target, Activity) else None,
         registration=_registration(said),
-        activities=tuple(dict.fromkeys(_activities(said))),
-        people=tuple(dict.fromkeys(_people(said))),
+        activities=tuple(dict.fromkeys(activities)),
+        people=tuple(dict.fromkeys(people)),
         voids=uuid.UUID(target.id) if said.verb.id == VOIDED and isinstance(target, StatementRef) else None,
         view=_view(said),
         answer=_answer(said),
     )
 
 
-def _check_sizes(said: Statement) -> None:
+def _check_sizes(verb: str, activities: list[str], people: list[Person]) -> None:
     """Of names in other scripts, which have more bytes than letters."""
-    for name in (said.verb.id, *_activities(said), *(f"{one.home_page}{one.identifier}" for one in _people(said))):
+    for name in (verb, *activities, *(one.home_page + one.identifier for one in people)):
         if len(name) > MOST_BYTES // 4 and len(name.encode()) > MOST_BYTES:
             raise ValueError(f"A name has at most {MOST_BYTES:,} bytes: {name[:40]}…")
 
@@ -232,7 +230,8 @@ class _Named(Part, frozen=True):
 
     @property
     def names(self) -> int:
-        return sum(one is not UNSET for one in (self.mbox, self.mbox_sha1sum, self.openid, self.account))
+        told = self.mbox is not UNSET, self.mbox_sha1sum is not UNSET, self.openid is not UNSET, self.account is not UNSET
+        return sum(told)
 
     def _person(self, *, is_group: bool) -> Person | None:
         called = "" if self.name is UNSET else self.name.replace("\0", "").strip()[:255]
@@ -257,9 +256,9 @@ class Agent(_Named, frozen=True, tag_field="objectType", tag="Agent"):
         return self._person(is_group=False)
 
     @property
-    def people(self) -> Iterator[Person]:
-        if self.person:
-            yield self.person
+    def people(self) -> list[Person]:
+        person = self.person
+        return [person] if person else []
 
 
 class Group(_Named, frozen=True, tag_field="objectType", tag="Group"):
@@ -276,11 +275,9 @@ class Group(_Named, frozen=True, tag_field="objectType", tag="Group"):
         return self._person(is_group=True)
 
     @property
-    def people(self) -> Iterator[Person]:
-        if self.person:
-            yield self.person
-        for one in self.member or ():
-            yield from one.people
+    def people(self) -> list[Person]:
+        person = self.person
+        return ([person] if person else []) + [found for one in self.member or () for found in one.people]
 
 
 def person_of(told: object) -> Person:
@@ -333,11 +330,12 @@ class Definition(Part, frozen=True):
     steps: list[Component] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        lists = {name: getattr(self, name) for name in COMPONENTS if getattr(self, name) is not UNSET}
         if self.interaction_type is UNSET:
-            if lists or self.correct_responses_pattern is not UNSET:
+            told = self.correct_responses_pattern, self.choices, self.scale, self.source, self.target, self.steps
+            if any(one is not UNSET for one in told):
                 raise ValueError("An interaction says its interactionType")
             return
+        lists = {name: getattr(self, name) for name in COMPONENTS if getattr(self, name) is not UNSET}
         if self.interaction_type not in INTERACTIONS:
             raise ValueError(f"interactionType is one of {', '.join(INTERACTIONS)}")
         for name, components in lists.items():
@@ -387,9 +385,10 @@ class ContextActivities(Part, frozen=True):
     other: Some = UNSET
 
     @property
-    def all(self) -> Iterator[Activity]:
-        for some in (self.parent, self.grouping, self.category, self.other):
-            yield from listed(some)
+    def all(self) -> list[Activity]:
+        return [
+            one for some in (self.parent, self.grouping, self.category, self.other) if some for one in listed(some)
+        ]
 
 
 def listed(some: Some) -> Sequence[Activity]:
@@ -422,14 +421,17 @@ class Context(Part, frozen=True):
     extensions: Extensions | UnsetType = UNSET
 
     @property
-    def people(self) -> Iterator[Person]:
-        for one in (self.instructor, self.team):
-            if one is not UNSET:
-                yield from one.people
+    def people(self) -> list[Person]:
+        found = []
+        if self.instructor is not UNSET:
+            found += self.instructor.people
+        if self.team is not UNSET:
+            found += self.team.people
         for agent in self.context_agents or ():
-            yield from agent.agent.people
+            found += agent.agent.people
         for group in self.context_groups or ():
-            yield from group.group.people
+            found += group.group.people
+        return found
 
 
 class Attachment(Part, frozen=True):
@@ -489,23 +491,31 @@ def _registration(said: Statement) -> uuid.UUID | None:
     return uuid.UUID(said.context.registration)
 
 
-def _activities(said: Statement | SubStatement) -> Iterator[str]:
+def _activities(said: Statement | SubStatement) -> list[str]:
+    found = []
     if isinstance(said.object, Activity):
-        yield said.object.id
+        found.append(said.object.id)
     elif isinstance(said.object, SubStatement):
-        yield from _activities(said.object)
+        found += _activities(said.object)
     if said.context is not UNSET and said.context.context_activities is not UNSET:
-        yield from (one.id for one in said.context.context_activities.all)
+        found += [one.id for one in said.context.context_activities.all]
+    return found
 
 
-def _people(said: Statement | SubStatement) -> Iterator[Person]:
-    yield from said.actor.people
+def _people(said: Statement | SubStatement) -> list[Person]:
+    found = said.actor.people
     if isinstance(said.object, (Agent, Group)):
-        yield from said.object.people
+        found += said.object.people
     elif isinstance(said.object, SubStatement):
-        yield from _people(said.object)
+        found += _people(said.object)
     if said.context is not UNSET:
-        yield from said.context.people
+        found += said.context.people
+    return found
+
+
+_TIME, _TIME_FROM, _TIME_TO, _PLAYED_SEGMENTS, _SESSION_ID = (
+    f"{VIDEO}/extensions/{name}" for name in ("time", "time-from", "time-to", "played-segments", "session-id")
+)
 
 
 def _view(said: Statement) -> View | None:
@@ -514,17 +524,16 @@ def _view(said: Statement) -> View | None:
         return None
     told = {} if said.result is UNSET else said.result.extensions or {}
     around = {} if said.context is UNSET else said.context.extensions or {}
-    at, to = _number(told.get(f"{VIDEO}/extensions/time")), None
+    at, to = _number(told.get(_TIME)), None
     if kind == Kind.SEEKED:
-        at = _number(told.get(f"{VIDEO}/extensions/time-from"))
-        to = _number(told.get(f"{VIDEO}/extensions/time-to"))
+        at, to = _number(told.get(_TIME_FROM)), _number(told.get(_TIME_TO))
     return View(
         activity=said.object.id,
         kind=kind,
         at=at,
         to=to,
-        segments=_segments(told.get(f"{VIDEO}/extensions/played-segments")),
-        session=_session(around.get(f"{VIDEO}/extensions/session-id")),
+        segments=_segments(told.get(_PLAYED_SEGMENTS)),
+        session=_session(around.get(_SESSION_ID)),
     )
 
 
@@ -551,25 +560,34 @@ def _number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
+# As nearly all are.
+_REGULAR_SEGMENTS = re.compile(r"\d{1,9}(\.\d{1,9})?\[\.\]\d{1,9}(\.\d{1,9})?(\[,\]\d{1,9}(\.\d{1,9})?\[\.\]\d{1,9}(\.\d{1,9})?)*", re.ASCII)
+
+
 def _segments(value: object) -> list[float] | None:
     """`0[.]12.5[,]14[.]21`; a piece that is none is left out."""
+    if not isinstance(value, str):
+        return None
+    if _REGULAR_SEGMENTS.fullmatch(value):
+        return [float(one) for one in value.replace("[,]", "[.]").split("[.]", 2 * MOST_SEGMENTS)[: 2 * MOST_SEGMENTS]]
     found: list[float] = []
-    for piece in str(value).split("[,]", MOST_SEGMENTS)[:MOST_SEGMENTS] if isinstance(value, str) else ():
+    for piece in value.split("[,]", MOST_SEGMENTS)[:MOST_SEGMENTS]:
         first, _, last = piece.partition("[.]")
         low, high = _number(first), _number(last)
         if low is not None and high is not None:
-            found += [low, high]
+            found += (low, high)
     return found or None
 
 
 # A session-id that is no UUID becomes one, always the same.
+_UUID = re.compile(UUID)
 _SESSIONS = uuid.UUID("6b1e2cf0-3d57-4bb1-9d0c-8f3a3a6d8b64")
 
 
 def _session(value: object) -> uuid.UUID | None:
     if not isinstance(value, str) or not value:
         return None
-    return uuid.UUID(value) if re.match(UUID, value) else uuid.uuid5(_SESSIONS, value)
+    return uuid.UUID(value) if _UUID.match(value) else uuid.uuid5(_SESSIONS, value)
 
 
 def _answer(said: Statement) -> Answer | None:
@@ -589,11 +607,11 @@ def _answer(said: Statement) -> Answer | None:
 _ADDED = {"id", "stored", "authority", "version"}
 
 
-def _canonical(typed: Mapping[str, Any], timestamp: datetime.datetime | None) -> bytes:
-    """Equal for statements that mean the same (part 2 §2.3.1; docs/analytics.md, "Statements")."""
-    kept = _meaning(typed)
-    if timestamp is not None:
-        kept["timestamp"] = timestamp.isoformat()
+def meaning(statement: dict[str, Any]) -> bytes:
+    """Equal for statements that mean the same (part 2 §2.3.1; docs/analytics.md, "Statements"); these must be valid."""
+    kept = _meaning(_with_types(statement))
+    if "timestamp" in kept:
+        kept["timestamp"] = moment(kept["timestamp"], "timestamp").isoformat()
     return msgspec.json.encode(kept, order="sorted")
 
 

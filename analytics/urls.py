@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import caliper, files, institution, media, poll, settings, student, tab, watch, xapi
+from . import event_urls
+from .views import files, institution, media, poll, settings, student, tab, watch
 
 urlpatterns = [
     path("analytics/", tab.analytics, name="analytics"),
@@ -18,9 +19,7 @@ urlpatterns = [
     path("analytics/students/<int:key>/<slug:table>.csv", student.student_file, name="student_file"),
     path("analytics/sections/<int:key>/", settings.section_figures, name="section_figures"),
     path("my-viewing/", student.my_viewing, name="my_viewing"),
-    path("xAPI/statements", xapi.statements, name="xapi_statements"),
-    path("xAPI/about", xapi.about, name="xapi_about"),
-    path("caliper/events", caliper.events, name="caliper_events"),
+    *event_urls.urlpatterns,
     path("watch/<uuid:key>/", watch.watch, name="watch"),
     path("watch/<uuid:key>/video", watch.video, name="watch_video"),
     path("watch/<uuid:key>/captions", watch.captions, name="watch_captions"),

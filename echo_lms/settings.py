@@ -74,6 +74,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "echo_lms.middleware.EventsMiddleware",
     # Straight after security: static files need no session, no sign-in and no policy of their own.
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -249,9 +250,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOGGING = redaction.logging_configuration(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 redaction.configure_structlog()
-# One line for each request, when it is answered. Nobody's address: who watches is not to be told from the log, and
-# sign-ins are kept with theirs by axes.
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+# Requests that go well are the proxy's to log, or gunicorn's (ACCESS_LOG): written here, with who is signed in, they
+# would tell who watches what. Addresses are left out for the same reason; of sign-ins axes keeps them.
+DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DEFAULT_EXCEPTION_REPORTER = "echo_lms.redaction.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "echo_lms.redaction.ReporterFilter"

@@ -76,10 +76,11 @@ def no_secret_is_logged() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
     """What this process has seen is of another test's database."""
-    from analytics import ingest  # noqa: PLC0415 - models need the settings first
+    from analytics import ingest, sources  # noqa: PLC0415 - models need the settings first
 
-    ingest.VERBS.ids.clear()
-    ingest.ACTIVITIES.ids.clear()
+    for remembered in (ingest.VERBS, ingest.ACTIVITIES, ingest.PEOPLE):
+        remembered.forget()
+    sources.forget_all()
     cache.clear()
 
 

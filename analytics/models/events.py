@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import Self
+import zlib
+from collections.abc import Sequence
+from typing import Any, Self
 
+import msgspec
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
@@ -97,8 +100,8 @@ class Statement(models.Model):
     stored = models.DateTimeField()
     batch_id = models.BigIntegerField()
     position = models.PositiveSmallIntegerField()
-    # Of the canonical form: a repetition is told from a contradiction by it (docs/analytics.md).
-    digest = models.BinaryField(max_length=16)
+    # Nothing is left of it but its id, so that it is not stored again.
+    erased = models.BooleanField(db_default=False)
     # Keys without constraints: checking four of them would cost more than storing the row.
     verb_id = models.IntegerField()
     actor_id = models.IntegerField(null=True)
@@ -120,6 +123,8 @@ class StatementVoid(models.Model):
 
     target = models.UUIDField(primary_key=True)
     voided_by = models.UUIDField()
+    # The batch of the voiding statement.
+    batch_id = models.BigIntegerField(db_index=True)
 
     def __str__(self) -> str:
         return str(self.target)
@@ -148,6 +153,14 @@ class StatementBatch(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @staticmethod
+    def packed(statements: Sequence[Any]) -> bytes:
+        return zlib.compress(msgspec.json.encode(statements), 1)
+
+    def opened(self) -> list[msgspec.Raw]:
+        """The JSON of each statement; null where one was erased. Of ten thousand one may be wanted."""
+        return msgspec.json.decode(zlib.decompress(bytes(self.body)), type=list[msgspec.Raw])
 
 
 class RawDrop(models.Model):

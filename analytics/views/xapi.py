@@ -66,7 +66,9 @@ def about(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
-    source = sources.of_basic(request.headers.get("Authorization", ""))
+    source = sources.of_basic(
+        request.headers.get("Authorization", ""), may_be_stale=request.method in ("POST", "PUT")
+    )
     if not _version(request):
         raise Answered(400, "Send X-Experience-API-Version: 1.0.3 or 2.0.0.")
     if request.method not in METHODS:

@@ -21,9 +21,9 @@ ADA = "ada@example.edu"
 
 
 def met(*addresses: str) -> dict[Person, int]:
-    people = [Person("mbox", one) for one in addresses]
-    identities.meet([one for one in people if one not in identities.known(people)])
-    return identities.known(people)
+    people = {identities.key_of(person): person for person in (Person("mbox", one) for one in addresses)}
+    identities.meet([person for key, person in people.items() if key not in identities.known(people)])
+    return {people[key]: identity for key, identity in identities.known(people).items()}
 
 
 # --- Rosters --------------------------------------------------------------------------------------------

@@ -124,11 +124,11 @@ def store(
         body, key = event.pop("statement", {}), event["statement_id"]
         bodies.append(body)
         Statement.objects.create(
-            id=key, stored=stored, batch_id=batch, position=position, digest=b"0" * 16, verb_id=0
+            id=key, stored=stored, batch_id=batch, position=position, verb_id=0
         )
         place = {"batch_id": batch, "position": position, "stored": stored}
         if "voids" in event:
-            StatementVoid.objects.get_or_create(target=event["voids"], defaults={"voided_by": key})
+            StatementVoid.objects.get_or_create(target=event["voids"], defaults={"voided_by": key, "batch_id": batch})
         elif "response" in event:
             AnswerEvent.objects.create(**place, **event)
         else:
