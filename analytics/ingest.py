@@ -98,7 +98,7 @@ def _store(
     except OperationalError:
         if connection.in_atomic_block:
             raise
-    # PostgreSQL was restarted since this connection was used last. If it did store them, it says that it knows them.
+    # PostgreSQL was restarted since this connection was used last. What it did store it knows.
     connection.close()
     return _ask(parameters)
 
@@ -130,7 +130,7 @@ def _not_known(
 
 
 def _kept_meanings(keys: list[uuid.UUID]) -> dict[uuid.UUID, bytes | None]:
-    """Of those that are there. None: it was erased, or its month dropped, and nobody can tell any more what it said."""
+    """Of those that are there. None: it was erased or its month dropped; nobody can tell any more what it said."""
     rows = list(Statement.objects.filter(pk__in=keys))
     kept = {
         (batch.id, batch.stored): batch.opened()
@@ -171,7 +171,9 @@ def _our_name(iri: str) -> str:
 
 def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:
     """Nobody is met by a statement that is there already: its people may have been erased since."""
-    people = {person: identities.key_of(person) for one in reads for person in one.people if not _is_nobody(person)}
+    people = {
+        person: identities.key_of(person) for one in reads for person in one.people if not _is_nobody(person)
+    }
     known = PEOPLE(people.values())
     if len(known) < len(set(people.values())):
         there = set(Statement.objects.filter(pk__in=[one.id for one in reads]).values_list("pk", flat=True))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 NOTED_EVERY = datetime.timedelta(minutes=1)
-# By key, as this process saw them last, with the digest of their secret. Whoever stores statements for one of these
-# asks the database once more whether it still may (`ingest.store`); whoever reads asks anew.
+# By key, as this process saw them last. Whoever stores statements for one of these asks the database once more
+# whether it still may (`ingest.store`); whoever reads asks anew.
 _SEEN: dict[str, EventSource] = {}
 
 

@@ -10,7 +10,7 @@ import datetime
 import math
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -230,7 +230,12 @@ class _Named(Part, frozen=True):
 
     @property
     def names(self) -> int:
-        told = self.mbox is not UNSET, self.mbox_sha1sum is not UNSET, self.openid is not UNSET, self.account is not UNSET
+        told = (
+            self.mbox is not UNSET,
+            self.mbox_sha1sum is not UNSET,
+            self.openid is not UNSET,
+            self.account is not UNSET,
+        )
         return sum(told)
 
     def _person(self, *, is_group: bool) -> Person | None:
@@ -561,7 +566,9 @@ def _number(value: object) -> float | None:
 
 
 # As nearly all are.
-_REGULAR_SEGMENTS = re.compile(r"\d{1,9}(\.\d{1,9})?\[\.\]\d{1,9}(\.\d{1,9})?(\[,\]\d{1,9}(\.\d{1,9})?\[\.\]\d{1,9}(\.\d{1,9})?)*", re.ASCII)
+_REGULAR_SEGMENTS = re.compile(
+    r"\d{1,9}(\.\d{1,9})?\[\.\]\d{1,9}(\.\d{1,9})?(\[,\]\d{1,9}(\.\d{1,9})?\[\.\]\d{1,9}(\.\d{1,9})?)*", re.ASCII
+)
 
 
 def _segments(value: object) -> list[float] | None:
@@ -569,7 +576,9 @@ def _segments(value: object) -> list[float] | None:
     if not isinstance(value, str):
         return None
     if _REGULAR_SEGMENTS.fullmatch(value):
-        return [float(one) for one in value.replace("[,]", "[.]").split("[.]", 2 * MOST_SEGMENTS)[: 2 * MOST_SEGMENTS]]
+        return [
+            float(one) for one in value.replace("[,]", "[.]").split("[.]", 2 * MOST_SEGMENTS)[: 2 * MOST_SEGMENTS]
+        ]
     found: list[float] = []
     for piece in value.split("[,]", MOST_SEGMENTS)[:MOST_SEGMENTS]:
         first, _, last = piece.partition("[.]")
@@ -608,7 +617,7 @@ _ADDED = {"id", "stored", "authority", "version"}
 
 
 def meaning(statement: dict[str, Any]) -> bytes:
-    """Equal for statements that mean the same (part 2 §2.3.1; docs/analytics.md, "Statements"); these must be valid."""
+    """Equal for valid statements that mean the same (part 2 §2.3.1; docs/analytics.md, "Statements")."""
     kept = _meaning(_with_types(statement))
     if "timestamp" in kept:
         kept["timestamp"] = moment(kept["timestamp"], "timestamp").isoformat()

@@ -98,7 +98,7 @@ _EVENTS = """
 INSERT INTO analytics_viewevent
     (batch_id, position, stored, statement_id, occurred, activity_id, identity_id, session_id, kind, "at")
 SELECT {base} + number / 10000, number % 10000, occurred, gen_random_uuid(), occurred, activity_id, identity_id,
-       session_id, CASE step WHEN 0 THEN 1 WHEN {steps} THEN 2 ELSE 4 END, first + step * {gap}
+       session_id, CASE step WHEN 0 THEN 3 WHEN {steps} THEN 1 ELSE 4 END, first + step * {gap}
 FROM (
     SELECT row_number() OVER (ORDER BY began + step * interval '{gap} s', session_id) - 1 AS number, *,
            began + step * interval '{gap} s' AS occurred
@@ -139,32 +139,55 @@ def _events(size: Size) -> None:
 _MORE = """
 INSERT INTO analytics_viewevent
     (batch_id, position, stored, statement_id, occurred, activity_id, identity_id, session_id, kind, "at")
-SELECT {base} + number / 10000, number % 10000, now(), gen_random_uuid(), last_at + {after}, activity_id,
-       identity_id, session_id, 4, floor(random() * {length})
+SELECT {base} + number / 10000, number % 10000, now(), gen_random_uuid(), {occurred}, activity_id, identity_id,
+       session_id, 4, floor(random() * {length})
 FROM (
-    SELECT row_number() OVER (ORDER BY random()) - 1 AS number, session.last_at, media.activity_id,
-           identity.id AS identity_id, session.session_id
+    SELECT row_number() OVER (ORDER BY {arrival}) - 1 AS number, session.last_at, media.activity_id,
+           identity.id AS identity_id, session.session_id, step
     FROM (SELECT * FROM analytics_viewsession ORDER BY random() LIMIT {sessions}) session
     JOIN analytics_media media ON media.id = session.media_id
-    JOIN analytics_identity identity ON identity.learner_id = session.learner_id
-    CROSS JOIN generate_series(1, 2)
+    JOIN LATERAL (
+        SELECT id FROM analytics_identity WHERE learner_id = session.learner_id ORDER BY id LIMIT 1
+    ) identity ON true
+    CROSS JOIN generate_series(1, {each}) AS step
 ) event
 """
 
 
-# When further events happened, from the last one that is counted of their session.
-IN_ORDER = "number * interval '1 millisecond'"
-SHUFFLED = "random() * interval '2 minutes'"
-LATE = "(random() - 1) * interval '2 minutes'"
+@dataclass(frozen=True)
+class Late:
+    """How further events of sessions come in, and when they happened, from the last one that is counted."""
+
+    arrival: str
+    occurred: str
+    each: int = 8
 
 
-def more(sessions: int, after: str) -> int:
-    """Two further events of so many sessions that exist, all mixed; returns how many."""
+_NEXT = f"last_at + step * interval '{STEP} s'"
+IN_ORDER = Late("step, random()", _NEXT)
+# All mixed: of a batch of 10,000 hardly two are of one session, and hardly one comes after the one before it.
+SHUFFLED = Late("random()", _NEXT)
+# Before the last one that is counted: by less than is remembered of a session, and by more.
+LATE = Late("random()", "last_at - random() * interval '100 s'", each=1)
+TOO_LATE = Late("random()", "last_at - interval '10 min' - random() * interval '5 min'", each=1)
+
+
+def more(sessions: int, late: Late) -> int:
+    """Further events of so many sessions that exist; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
         cursor.execute("SELECT max(id) + 1 FROM analytics_statementbatch")
         base = cursor.fetchone()[0]
-        cursor.execute(_MORE.format(base=base, after=after, length=LENGTH, sessions=sessions))
+        cursor.execute(
+            _MORE.format(
+                base=base,
+                arrival=late.arrival,
+                occurred=late.occurred,
+                each=late.each,
+                length=LENGTH,
+                sessions=sessions,
+            )
+        )
         made: int = cursor.rowcount
         cursor.execute(_BATCHES, [base])
         cursor.execute("SELECT setval('analytics_batch_id', (SELECT max(id) FROM analytics_statementbatch))")
@@ -217,7 +240,7 @@ WITH stretch AS (
 ), seen AS (
     SELECT activity_id, identity_id, count(DISTINCT session_id) AS views, sum(high - low) AS seconds,
            range_agg(int4range(low::int, high::int)) AS watched
-    FROM stretch WHERE kind <> 1 AND low < high GROUP BY activity_id, identity_id
+    FROM stretch WHERE kind <> 3 AND low < high GROUP BY activity_id, identity_id
 )
 SELECT activity_id, sum(views), count(*), sum(seconds), avg(analytics_covered(watched))
 FROM seen GROUP BY activity_id

@@ -69,9 +69,7 @@ def redact(value: object, name: str = "") -> object:
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: cleans every value of an event except the bookkeeping of logging itself. Every handler's
-    formatter runs it; loggers need not.
-    """
+    """structlog processor: cleans every value of an event except the bookkeeping of logging itself."""
     for key in [key for key in event if not key.startswith("_")]:
         if key != "exc_info":
             event[key] = redact(event[key], key)

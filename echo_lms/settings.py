@@ -74,8 +74,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Straight after security: events and static files need no session, no sign-in and no policy of their own.
     "echo_lms.middleware.EventsMiddleware",
-    # Straight after security: static files need no session, no sign-in and no policy of their own.
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -250,8 +250,8 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOGGING = redaction.logging_configuration(LOG_LEVEL, as_json=env.bool("LOG_JSON", default=not DEBUG))
 redaction.configure_structlog()
-# Requests that go well are the proxy's to log, or gunicorn's (ACCESS_LOG): written here, with who is signed in, they
-# would tell who watches what. Addresses are left out for the same reason; of sign-ins axes keeps them.
+# Requests that go well are the proxy's to log, or gunicorn's (ACCESS_LOG): written here, with who is signed in,
+# they would tell who watches what. Addresses are left out for the same reason; of sign-ins axes keeps them.
 DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DEFAULT_EXCEPTION_REPORTER = "echo_lms.redaction.Reporter"

@@ -70,7 +70,9 @@ $$;
 DROP_STORE = "DROP FUNCTION analytics_store(integer, bytea, text, integer, bytea, integer[], json);"
 # An erased statement was told by its empty digest.
 ERASED = "UPDATE analytics_statement SET erased = true WHERE digest = ''"
-DIGESTS = "UPDATE analytics_statement SET digest = CASE WHEN erased THEN ''::bytea ELSE sha256(id::text::bytea) END"
+DIGESTS = (
+    "UPDATE analytics_statement SET digest = CASE WHEN erased THEN ''::bytea ELSE sha256(id::text::bytea) END"
+)
 VOIDED_IN = """
 UPDATE analytics_statementvoid void SET batch_id = statement.batch_id
 FROM analytics_statement statement WHERE statement.id = void.voided_by

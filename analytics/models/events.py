@@ -185,9 +185,9 @@ class ViewEvent(models.Model):
 
     class Kind(models.IntegerChoices):
         INITIALIZED = 0
-        PLAYED = 1
-        PAUSED = 2
-        SEEKED = 3
+        PAUSED = 1
+        SEEKED = 2
+        PLAYED = 3
         INTERACTED = 4
         COMPLETED = 5
         TERMINATED = 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField, IntegerRangeField
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -33,19 +33,14 @@ class ViewSession(models.Model):
     first_stored = models.DateTimeField()
     # By the institution's clock; a session over midnight belongs to the day on which it began.
     day = models.DateField()
-    # The latest event that was counted; what comes before it makes the session be read anew.
     last_at = models.DateTimeField()
-    last_statement = models.UUIDField()
-    position = models.FloatField(null=True)
-    playing = models.BooleanField(default=False)
-    # Stretches played without a jump, in their order, replays included. Inferred: the sender's claim stands for
-    # them, or one second of a play that was never ended.
-    plays = ArrayField(IntegerRangeField(), default=list)
-    inferred = models.BooleanField(default=False)
-    # What the sender says was played.
-    claimed = IntegerMultirangeField()
+    # `playback.Session` in msgpack: where its playing stands, and its last events, for those that come late.
+    state = models.BinaryField()
+    # Stretches played without a jump, in their order, replays included: from, to, from, to…
+    plays = ArrayField(models.IntegerField(), default=list)
     seconds = models.IntegerField(default=0)
     watched = IntegerMultirangeField()
+    watched_seconds = models.IntegerField(default=0)
 
     class Meta:
         constraints = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import itertools
 import uuid
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics import folding, identities
+from analytics import folding, identities, playback
 from analytics.models import Activity, Identity, Media, Poll, PollAnswer, RawDrop, StatementBatch
 from analytics.models.media import MAX_SECONDS
 from tests.support import timetable, viewing
@@ -232,7 +233,7 @@ def oracle(events: list[dict[str, Any]], length: int) -> dict[int | None, tuple[
     found: dict[int | None, tuple[int, int, set[int]]] = {}
     for (identity, _), told_ in sessions.items():
         learner = Identity.objects.get(pk=identity).learner_id
-        told_.sort(key=lambda one: (one["occurred"], one["statement_id"]))
+        told_.sort(key=_order)
         played: list[int] = []
         claimed: set[int] = set()
         running, place = False, None
@@ -255,10 +256,18 @@ def oracle(events: list[dict[str, Any]], length: int) -> dict[int | None, tuple[
     return found
 
 
+def _order(event: dict[str, Any]) -> tuple[Any, ...]:
+    """What happens in one moment: first a pause, then a jump, then playing on; then by where in the media."""
+    places = [-1 if event[name] is None else max(floor(event[name] + 0.5), 0) for name in ("at", "to")]
+    return (event["occurred"], event["kind"], *places)
+
+
 def measured(of: Media) -> dict[int | None, tuple[int, int, set[int]]]:
     found = {}
     for (learner,), (views, _, seconds, ranges) in sums(of=of).items():
-        seen = {n for low, high in folding._stretches(ranges) for n in range(low, high)}
+        seen = {
+            n for low, high in ast.literal_eval(f"[{ranges[1:-1].replace('[', '(')}]") for n in range(low, high)
+        }
         found[learner] = (views, seconds, seen)
     return found
 
@@ -288,8 +297,15 @@ def people(section):
     return [viewing.student(section), viewing.stranger()]
 
 
-@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(params=[1, playback.REMEMBERED])
+def remembered(request, monkeypatch):
+    """What comes late is put into its place, or the session is read anew from its events."""
+    monkeypatch.setattr(playback, "REMEMBERED", request.param)
+
+
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), stream=st.lists(event, max_size=14) | st.lists(event, min_size=6, max_size=14))
+@pytest.mark.usefixtures("remembered")
 def test_any_order_and_batching_gives_what_the_events_say_and_so_does_reading_anew(data, stream, section, people):
     lecture = viewing.media(section, seconds=60)
     round_ = next(rounds) << 64

@@ -123,12 +123,12 @@ def store(
         event = {"identity_id": identity, "statement_id": uuid.uuid4()} | event
         body, key = event.pop("statement", {}), event["statement_id"]
         bodies.append(body)
-        Statement.objects.create(
-            id=key, stored=stored, batch_id=batch, position=position, verb_id=0
-        )
+        Statement.objects.create(id=key, stored=stored, batch_id=batch, position=position, verb_id=0)
         place = {"batch_id": batch, "position": position, "stored": stored}
         if "voids" in event:
-            StatementVoid.objects.get_or_create(target=event["voids"], defaults={"voided_by": key, "batch_id": batch})
+            StatementVoid.objects.get_or_create(
+                target=event["voids"], defaults={"voided_by": key, "batch_id": batch}
+            )
         elif "response" in event:
             AnswerEvent.objects.create(**place, **event)
         else:
