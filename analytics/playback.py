@@ -12,8 +12,8 @@ import msgspec
 Stretch: TypeAlias = tuple[int, int]
 # Microseconds since 1970: a million of them are read from the database in a third of the time of dates.
 Moment: TypeAlias = int
-# Moment, kind, and seconds in the media: where it happened, and for a jump where it went. Events are ordered by these
-# four; where nothing differs, it means nothing which of two comes first.
+# Moment, kind, and seconds in the media: where it happened, and for a jump where it went. In order as tuples are:
+# where nothing differs, it means nothing which of two comes first.
 Event: TypeAlias = tuple[Moment, int, int, int]
 # Where no second was told.
 NOWHERE = -1

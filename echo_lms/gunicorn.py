@@ -11,8 +11,8 @@ workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 control_socket_disable = True  # nothing uses it, and it would write to the home folder
 worker_class = "gthread"
-# Workers show that they are alive by touching a file at each turn: in memory, where there is a folder for that, as on
-# a disk that is busy for the database each touch would wait.
+# Workers show that they are alive by touching a file at each turn. In memory, if there is a folder for that: on a
+# disk that is busy for the database each touch would wait.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn makes the file itself
 timeout = 60
 graceful_timeout = 10
