@@ -7,6 +7,7 @@ import binascii
 import contextlib
 import datetime
 import itertools
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ MOST = 500
 MOST_OPENED = 32 * 1024 * 1024
 # A page ends early rather than looking at more statements that turn out to be about somebody else.
 MOST_LOOKED_AT = 2_000
+CONSISTENCY_SECONDS = 2
 FILTERS = ("agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until")
 OTHERS = ("limit", "ascending", "cursor")
 WITH_AN_ID = ("statementId", "voidedStatementId", "attachments", "format")
@@ -242,6 +244,18 @@ def consistent_through() -> datetime.datetime:
         )
         found: datetime.datetime = cursor.fetchone()[0]
     return found
+
+
+_lately: tuple[float, datetime.datetime] | None = None
+
+
+def lately_consistent_through() -> datetime.datetime:
+    """As it was not long ago, which is true for good: for answers that are about something else."""
+    global _lately
+    now = time.monotonic()
+    if _lately is None or now - _lately[0] > CONSISTENCY_SECONDS:
+        _lately = now, consistent_through()
+    return _lately[1]
 
 
 # --- As they are given ----------------------------------------------------------------------------------

@@ -1,0 +1,161 @@
+"""What all resources of the learning record store share: version, credentials, the two ways to ask, errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from .. import ingest, retrieval, sources
+from ..models import EventSource
+from ..statements import Malformed
+from .bodies import TooLarge, body_of
+
+VERSIONS = ("1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0")
+_FORM = "application/x-www-form-urlencoded"
+# What stands in a form instead of in the headers (part 3 §1.3).
+_AS_HEADERS = (
+    "Authorization",
+    "X-Experience-API-Version",
+    "Content-Type",
+    "Content-Length",
+    "If-Match",
+    "If-None-Match",
+)
+
+
+class Answered(Exception):
+    """The request ends here, with this status and sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, whichever way it was asked. `headers`: names in lower case. `given`: the parameters."""
+
+    request: HttpRequest
+    method: str
+    headers: Mapping[str, str]
+    given: Mapping[str, str]
+    content: bytes | None = None
+
+    @property
+    def content_type(self) -> str:
+        """With its parameters, as it was told."""
+        return self.headers.get("content-type", "")
+
+    @property
+    def version(self) -> str:
+        return version_of(self.headers.get("x-experience-api-version", ""))
+
+    def body(self) -> bytes:
+        """Raises TooLarge."""
+        return body_of(self.request) if self.content is None else self.content
+
+
+def version_of(asked: str) -> str:
+    """The one to answer with; empty if it is none that is spoken here."""
+    found = re.fullmatch(r"([12])\.0(\.\d+)?", asked, re.ASCII)
+    return "" if found is None else "1.0.3" if found[1] == "1" else "2.0.0"
+
+
+Handler: TypeAlias = Callable[[Call, EventSource], HttpResponse]
+
+
+def answer(request: HttpRequest, handlers: Mapping[str, Handler]) -> HttpResponse:
+    """By the handler of its method; HEAD as GET. Whatever is wrong is told with its status."""
+    call = None
+    try:
+        call = _call(request)
+        found = _handled(call, handlers)
+    except (Answered, TooLarge) as problem:
+        found = error(problem.status, str(problem))
+    except sources.Unknown as problem:
+        found = error(401, str(problem))
+        found["WWW-Authenticate"] = 'Basic realm="echo_lms"'
+    except Malformed as problem:
+        found = error(400, str(problem))
+    except ingest.Contradiction as problem:
+        found = error(409, str(problem))
+    except retrieval.NotThere as problem:
+        found = error(404, str(problem) or "There is no such statement.")
+    found["X-Experience-API-Version"] = (call.version if call else "") or "1.0.3"
+    found["Cache-Control"] = "no-store"
+    return found
+
+
+def _handled(call: Call, handlers: Mapping[str, Handler]) -> HttpResponse:
+    # Whoever reads is asked of the database; whoever writes is, too, in the moment of writing.
+    writes = call.method in ("POST", "PUT") and "PUT" in handlers
+    source = sources.of_basic(call.headers.get("authorization", ""), may_be_stale=writes)
+    if not call.version:
+        raise Answered(400, "Send X-Experience-API-Version: 1.0.3 or 2.0.0.")
+    handler = handlers.get("GET" if call.method == "HEAD" else call.method)
+    if handler is None:
+        allowed = ", ".join([*handlers, "HEAD"] if "GET" in handlers else handlers)
+        refused = error(405, f"Allowed: {allowed}.")
+        refused["Allow"] = allowed
+        return refused
+    return handler(call, source)
+
+
+def _call(request: HttpRequest) -> Call:
+    """Raises Malformed."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    repeated = [name for name, values in request.GET.lists() if len(values) > 1]
+    if repeated:
+        raise Malformed(f"{repeated[0]} is given twice.")
+    given = request.GET.dict()
+    is_old = not headers.get("x-experience-api-version", "").startswith("2")
+    if request.method == "POST" and "method" in given and is_old:
+        return _of_a_form(request, given, headers)
+    return Call(request, request.method or "", headers, given)
+
+
+def _of_a_form(request: HttpRequest, given: Mapping[str, str], headers: dict[str, str]) -> Call:
+    """All of it in a form, as browsers once had to ask of other sites (1.0.x, part 3 §1.3). Raises Malformed."""
+    if set(given) != {"method"}:
+        raise Malformed("With method in the address, everything else is in the form.")
+    if headers.get("content-type", "").partition(";")[0].strip() != _FORM:
+        raise Malformed(f"With method in the address, send {_FORM}.")
+    try:
+        pairs = parse_qsl(
+            body_of(request).decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=100
+        )
+    except ValueError:
+        raise Malformed("This form cannot be read.") from None
+    form = dict(pairs)
+    if len(form) < len(pairs):
+        raise Malformed("A field of the form is given twice.")
+    del headers["content-type"]
+    headers |= {name.lower(): form.pop(name) for name in _AS_HEADERS if name in form}
+    content = form.pop("content", None)
+    method = given["method"].upper()
+    if method in ("POST", "PUT"):
+        if content is None:
+            raise Malformed("What is sent is the field content of the form.")
+        headers.setdefault("content-type", "application/json")
+    return Call(request, method, headers, form, (content or "").encode())
+
+
+# --- Answers --------------------------------------------------------------------------------------------
+def json(content: Any) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(content), content_type="application/json")
+
+
+def error(status: int, sentence: str) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode({"error": sentence}), status=status, content_type="application/json")
+
+
+def check_may_read(source: EventSource) -> None:
+    """Raises Answered."""
+    if not source.may_read:
+        raise Answered(403, "This event source may send statements, and not read them.")
