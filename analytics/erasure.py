@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from . import folding, identities
-from .models import Erasure, Learner
+from .models import Erasure, Learner, StatementAttachment
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -40,13 +40,15 @@ def _erase_statements(cursor: CursorWrapper, identities: list[int]) -> int:
     """Their places in the stored requests become null; their ids stay, so that they are not stored again."""
     cursor.execute(
         "UPDATE analytics_statement SET erased = true, actor_id = NULL, object_id = NULL, agents = '{}',"
-        " activities = '{}', registration = NULL"
+        " activities = '{}', registration = NULL, refers = NULL"
         " WHERE actor_id = ANY(%(identities)s) OR agents && %(identities)s::int[]"
-        " RETURNING batch_id, position",
+        " RETURNING id, batch_id, position",
         {"identities": identities},
     )
+    erased = cursor.fetchall()
+    StatementAttachment.objects.filter(statement_id__in=[key for key, _, _ in erased]).delete()
     places: dict[int, list[int]] = defaultdict(list)
-    for batch, position in cursor.fetchall():
+    for _, batch, position in erased:
         places[batch].append(position)
     for batch, positions in places.items():
         cursor.execute("SELECT body FROM analytics_statementbatch WHERE id = %s", [batch])

@@ -21,7 +21,8 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from . import identities, sources
-from .models import Activity, EventSource, Statement, StatementBatch, Verb
+from .attachments import File
+from .models import Activity, EventSource, Statement, StatementAttachment, StatementBatch, Verb
 from .statements import Answer, Person, Read, View, meaning, read
 
 # A client's clock is believed within these (docs/analytics.md, "Time").
@@ -58,15 +59,20 @@ def store_statements(source: EventSource, statements: Sequence[dict[str, Any]]) 
 
 
 def store(
-    source: EventSource, statements: Sequence[dict[str, Any]], reads: Sequence[Read], *, version: str
+    source: EventSource,
+    statements: Sequence[dict[str, Any]],
+    reads: Sequence[Read],
+    *,
+    version: str,
+    files: Mapping[str, File] | None = None,
 ) -> list[uuid.UUID]:
-    """Returns the ids, in order. A statement that is there already changes nothing.
+    """Returns the ids, in order. A statement that is there already changes nothing. `files`: by hash.
 
     Raises Contradiction, and `sources.Unknown` if the source was revoked or got another secret meanwhile.
     """
     ids = [one.id for one in reads]
     for _ in range(TRIES):
-        outcome = _store(source, statements, reads, version)
+        outcome = _store_with_files(source, statements, reads, version, files or {})
         if outcome == Outcome.REFUSED:
             sources.forget(source)
             raise sources.Unknown(sources.UNKNOWN)
@@ -77,6 +83,28 @@ def store(
         if outcome == Outcome.STORED or not reads:
             return ids
     raise RuntimeError("What these statements say changed again and again while they were stored.")
+
+
+def _store_with_files(
+    source: EventSource,
+    statements: Sequence[dict[str, Any]],
+    reads: Sequence[Read],
+    version: str,
+    files: Mapping[str, File],
+) -> Outcome:
+    if not files:
+        return _store(source, statements, reads, version)
+    with transaction.atomic():
+        outcome = _store(source, statements, reads, version)
+        if outcome == Outcome.STORED:
+            wanted = {(read.id, one.sha2) for read in reads for one in read.attached if one.sha2 in files}
+            StatementAttachment.objects.bulk_create(
+                StatementAttachment(
+                    statement_id=key, sha2=sha2, content_type=files[sha2].content_type, content=files[sha2].content
+                )
+                for key, sha2 in sorted(wanted)
+            )
+    return outcome
 
 
 def _store(
@@ -252,12 +280,15 @@ PEOPLE = _Remembered(identities.known)
 def _row(position: int, one: Read, now: datetime.datetime, ids: _Ids) -> dict[str, Any]:
     """As `analytics_store` takes it apart. What is left out is null there."""
     people, activities = ids.people, ids.activities
+    about = [key for person in one.people[: one.about] if (key := people.get(person)) is not None]
+    others = [key for person in one.people[one.about :] if (key := people.get(person)) is not None]
     row: dict[str, Any] = {
         "id": one.id,
         "position": position,
         "verb": ids.verbs[one.verb],
         "activities": [activities[iri] for iri in one.activities],
-        "agents": [key for person in one.people if (key := people.get(person)) is not None],
+        "agents": about + others,
+        "about": len(about),
     }
     if one.actor:
         row["actor"] = people.get(one.actor)
@@ -265,8 +296,8 @@ def _row(position: int, one: Read, now: datetime.datetime, ids: _Ids) -> dict[st
         row["object"] = activities[one.target]
     if one.registration:
         row["registration"] = one.registration
-    if one.voids:
-        row["voids"] = one.voids
+    if one.refers:
+        row |= {"refers": one.refers, "voids": one.voids}
     if one.view or one.answer:
         # Else the moment in which it is stored, by the database's clock.
         row["occurred"] = one.timestamp if is_believed(one.timestamp, now) else None

@@ -4,31 +4,53 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import datetime
 import itertools
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from django.conf import settings
-from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
 
 from . import identities
-from .models import Activity, EventSource, Identity, Poll, Statement, StatementBatch, StatementVoid, Verb
+from .attachments import File
+from .models import (
+    Activity,
+    EventSource,
+    Identity,
+    Poll,
+    Statement,
+    StatementAttachment,
+    StatementBatch,
+    StatementVoid,
+    Verb,
+)
 from .statements import VOIDED, Malformed, Person, moment, person_of
 
 # In a page, unless less is asked for.
 MOST = 500
 # A page ends early rather than opening more of what requests brought (bytes), one request at a time.
 MOST_OPENED = 32 * 1024 * 1024
-# A page ends early rather than looking at more statements that turn out to be about somebody else.
-MOST_LOOKED_AT = 2_000
+NOTHING = Q(pk__in=[])
+# From a statement to the one it is about.
+HOPS = 3
+# The first of the agents: actor and object, and members of either.
+ABOUT = Func(
+    F("agents"),
+    F("about"),
+    template="%(expressions)s]",
+    arg_joiner="[1:",
+    output_field=ArrayField(models.IntegerField()),
+)
 CONSISTENCY_SECONDS = 2
 FILTERS = ("agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until")
 OTHERS = ("limit", "ascending", "cursor")
@@ -53,7 +75,8 @@ class Page:
     """`more`: the rest of the query for the next page; empty at the end."""
 
     statements: list[dict[str, Any]]
-    more: str
+    files: list[File]
+    more: str = ""
 
 
 # --- One ------------------------------------------------------------------------------------------------
@@ -74,13 +97,21 @@ def asks_for_one(given: Mapping[str, str]) -> bool:
     return bool(wanted)
 
 
-def one(given: Mapping[str, str], shape: Shape) -> tuple[dict[str, Any], datetime.datetime]:
-    """The statement, and when it was stored. Raises Malformed and NotThere."""
+@dataclass(frozen=True)
+class One:
+    statement: dict[str, Any]
+    files: list[File]
+    stored: datetime.datetime
+
+
+def one(given: Mapping[str, str], shape: Shape) -> One:
+    """Raises Malformed and NotThere."""
     voided = "voidedStatementId" in given
     key = _uuid(given["voidedStatementId" if voided else "statementId"], "The id of a statement")
     for told in _told(_kept(voided=voided).filter(pk=key)):
         if told.statement is not None:
-            return _complete(told, told.statement, shape), told.row.stored
+            files = _files_of([told.row]) if _yes(given, "attachments") else []
+            return One(_complete(told, told.statement, shape), files, told.row.stored)
     raise NotThere
 
 
@@ -96,30 +127,23 @@ def some(given: Mapping[str, str], shape: Shape) -> Page:
         later = Q(**{f"batch_id__{way}": batch}) | Q(batch_id=batch, **{f"position__{way}": position})
         rows = rows.filter(later)
     order = ("batch_id", "position") if ascending else ("-batch_id", "-position")
-    about = ""
-    if "agent" in given and not _yes(given, "related_agents"):
-        about = identities.key_of(_agent(given["agent"]))
-    most = MOST_LOOKED_AT if about else limit
-    candidates = list(rows.order_by(*order)[: most + 1])
-    found, looked_at = _chosen(candidates[:most], limit, about, shape)
-    if looked_at == len(candidates):
-        return Page(found, "")
-    return Page(found, urlencode({**given, "cursor": _cursor_of(candidates[looked_at - 1])}))
+    candidates = list(rows.order_by(*order)[: limit + 1])
+    told = list(_told(candidates[:limit]))
+    found = [(one, one.statement) for one in told if one.statement is not None]
+    page = Page(
+        [_complete(one, statement, shape) for one, statement in found],
+        _files_of([one.row for one, _ in found]) if _yes(given, "attachments") else [],
+    )
+    if len(told) < len(candidates):
+        return replace(page, more=urlencode({**given, "cursor": _cursor_of(candidates[len(told) - 1])}))
+    return page
 
 
-def _chosen(
-    candidates: Sequence[Statement], limit: int, about: str, shape: Shape
-) -> tuple[list[dict[str, Any]], int]:
-    """The first of these, only those `about` a person if one is given; and at how many it looked for them."""
-    found: list[dict[str, Any]] = []
-    looked_at = 0
-    for told in _told(candidates):
-        looked_at += 1
-        if told.statement is not None and (not about or _is_about(told.statement, about)):
-            found.append(_complete(told, told.statement, shape))
-        if len(found) == limit:
-            break
-    return found, looked_at
+def _files_of(rows: Iterable[Statement]) -> list[File]:
+    """Each once."""
+    kept = StatementAttachment.objects.filter(statement_id__in=[row.pk for row in rows])
+    by_hash = {one.sha2: File(one.content_type, one.sha2, bytes(one.content)) for one in kept}
+    return list(by_hash.values())
 
 
 def _kept(*, voided: bool) -> QuerySet[Statement]:
@@ -133,30 +157,46 @@ def _kept(*, voided: bool) -> QuerySet[Statement]:
 
 
 def _filtered(rows: QuerySet[Statement], given: Mapping[str, str]) -> QuerySet[Statement]:
-    """What is named and was never heard of is in no statement: nothing is searched for it. Raises Malformed."""
-    named = []
-    if "verb" in given:
-        verb = _key(Verb.objects.filter(iri=given["verb"]))
-        named.append(verb)
-        rows = rows.filter(verb_id=verb)
-    if "activity" in given:
-        activity = _key(Activity.objects.filter(iri=given["activity"]))
-        named.append(activity)
-        related = _yes(given, "related_activities")
-        rows = rows.filter(activities__contains=[activity]) if related else rows.filter(object_id=activity)
-    if "agent" in given:
-        agent = _key(Identity.objects.filter(key=identities.key_of(_agent(given["agent"]))))
-        named.append(agent)
-        rows = rows.filter(agents__contains=[agent])
-        if not _yes(given, "related_agents"):
-            rows = rows.filter(_can_be_about(agent))
-    if "registration" in given:
-        rows = rows.filter(registration=_uuid(given["registration"], "A registration"))
+    """Those that meet the conditions, and those whose object is a statement that does. Raises Malformed."""
+    condition = _condition(given)
+    if condition == NOTHING:
+        rows = rows.none()
+    elif condition is not None:
+        rows = rows.alias(about_whom=ABOUT).filter(_or_refers_to(condition, HOPS))
     if "since" in given:
         rows = rows.filter(stored__gt=_moment(given, "since"))
     if "until" in given:
         rows = rows.filter(stored__lte=_moment(given, "until"))
-    return rows if all(named) else rows.none()
+    return rows
+
+
+def _condition(given: Mapping[str, str]) -> Q | None:
+    """What is named and was never heard of is in no statement: nothing is searched for it. Raises Malformed."""
+    parts, named = [], []
+    if "verb" in given:
+        named.append(verb := _key(Verb.objects.filter(iri=given["verb"])))
+        parts.append(Q(verb_id=verb))
+    if "activity" in given:
+        named.append(activity := _key(Activity.objects.filter(iri=given["activity"])))
+        related = _yes(given, "related_activities")
+        parts.append(Q(activities__contains=[activity]) if related else Q(object_id=activity))
+    if "agent" in given:
+        named.append(agent := _key(Identity.objects.filter(key=identities.key_of(_agent(given["agent"])))))
+        related = _yes(given, "related_agents")
+        parts.append(Q(agents__contains=[agent]) if related else Q(about_whom__contains=[agent]))
+    if not all(named):
+        return NOTHING
+    if "registration" in given:
+        parts.append(Q(registration=_uuid(given["registration"], "A registration")))
+    return reduce(and_, parts) if parts else None
+
+
+def _or_refers_to(condition: Q, hops: int) -> Q:
+    """Of a statement about a statement about a statement the last one counts (part 3 §2.1.3)."""
+    if not hops:
+        return condition
+    targets = Statement.objects.alias(about_whom=ABOUT).filter(pk=OuterRef("refers"))
+    return condition | Q(refers__isnull=False) & Q(Exists(targets.filter(_or_refers_to(condition, hops - 1))))
 
 
 def _key(rows: QuerySet[Any]) -> int:
@@ -170,31 +210,6 @@ def _agent(text: str) -> Person:
         return person_of(msgspec.json.decode(text))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed(f"agent: {error}.") from None
-
-
-def _can_be_about(agent: int) -> Q:
-    """As far as the rows tell: as actor, or as a member of a group that is the actor, or where the object is no
-    activity. What the statements say decides (`_is_about`).
-    """
-    is_group = Q(Exists(Identity.objects.filter(pk=OuterRef("actor_id"), key__startswith="group:")))
-    return Q(actor_id=agent) | Q(actor_id=None) | is_group | Q(object_id=None)
-
-
-def _is_about(statement: Mapping[str, Any], key: str) -> bool:
-    """Whether this person, or a group of which they are a member, is the actor or the object."""
-    actor, target = statement["actor"], statement["object"]
-    # Neither needs to say what it is: then the actor is an agent, and the object is an activity.
-    return key in _keys(actor) or (target.get("objectType") in ("Agent", "Group") and key in _keys(target))
-
-
-def _keys(told: Mapping[str, Any]) -> set[str]:
-    """Of an agent; of a group, if it has a name, and its members."""
-    found = set()
-    for one in (told, *told.get("member", ())):
-        # A group without a name is nobody in particular.
-        with contextlib.suppress(ValueError):
-            found.add(identities.key_of(person_of(one)))
-    return found
 
 
 def _yes(given: Mapping[str, str], name: str) -> bool:
@@ -304,17 +319,25 @@ def _complete(told: _Told, statement: dict[str, Any], shape: Shape) -> dict[str,
 
 
 def _shaped(statement: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    context = statement.get("context")
-    if context and "contextActivities" in context:
-        lists = {
-            name: some if isinstance(some, list) else [some] for name, some in context["contextActivities"].items()
-        }
-        statement = statement | {"context": context | {"contextActivities": lists}}
+    statement = _with_lists(statement)
+    if statement["object"].get("objectType") == "SubStatement":
+        statement = statement | {"object": _with_lists(statement["object"])}
     if shape.format == "exact":
         return statement
     shaped = _bare(statement) if shape.format == "ids" else _in_one_language(statement, shape.languages)
     kept: dict[str, Any] = shaped
     return kept
+
+
+def _with_lists(statement: dict[str, Any]) -> dict[str, Any]:
+    """Of activities in the context, also where there is only one (part 2 §2.4.6.2)."""
+    context = statement.get("context")
+    if not context or "contextActivities" not in context:
+        return statement
+    lists = {
+        name: some if isinstance(some, list) else [some] for name, some in context["contextActivities"].items()
+    }
+    return statement | {"context": context | {"contextActivities": lists}}
 
 
 _NAMES = ("mbox", "mbox_sha1sum", "openid", "account")
@@ -330,6 +353,8 @@ def _bare(value: Any) -> Any:
     kept = {name: one if name in _OPAQUE else _bare(one) for name, one in value.items()}
     for name in ("display", "definition"):
         kept.pop(name, None)
+    if kept.get("objectType") == "Activity":
+        del kept["objectType"]  # as it is what an object is unless it says otherwise
     if any(name in kept for name in _NAMES):
         kept = {name: one for name, one in kept.items() if name in (*_NAMES, "objectType")}
     elif "member" in kept:

@@ -73,8 +73,19 @@ class Answer(NamedTuple):
     parent: str | None
 
 
+class Attached(NamedTuple):
+    """What a statement says of a file; `url` is empty where the file comes with the request."""
+
+    usage_type: str
+    content_type: str
+    sha2: str
+    url: str
+
+
 class Read(NamedTuple):
-    """`actor` is None for a group without a name. `target`: what it is about, if that is an activity."""
+    """`actor` is None for a group without a name. `target`: what it is about, if that is an activity; `refers`: if
+    that is a statement. `people`: all of them; the first `about` are actor and object, and members of either.
+    """
 
     id: uuid.UUID
     timestamp: datetime.datetime | None
@@ -84,7 +95,10 @@ class Read(NamedTuple):
     registration: uuid.UUID | None
     activities: tuple[str, ...]
     people: tuple[Person, ...]
+    about: int
+    refers: uuid.UUID | None
     voids: uuid.UUID | None
+    attached: tuple[Attached, ...]
     view: View | None
     answer: Answer | None
 
@@ -128,7 +142,9 @@ def _read(statement: dict[str, Any]) -> Read:
     statement.pop("authority", None)
     target = said.object
     activities, people = _activities(said), _people(said)
+    about = len(said.actor.people) + (len(target.people) if isinstance(target, (Agent, Group)) else 0)
     _check_sizes(said.verb.id, activities, people)
+    refers = uuid.UUID(target.id) if isinstance(target, StatementRef) else None
     return Read(
         id=key,
         timestamp=timestamp,
@@ -139,7 +155,10 @@ def _read(statement: dict[str, Any]) -> Read:
         registration=_registration(said),
         activities=tuple(dict.fromkeys(activities)),
         people=tuple(dict.fromkeys(people)),
-        voids=uuid.UUID(target.id) if said.verb.id == VOIDED and isinstance(target, StatementRef) else None,
+        about=len(set(people[:about])),
+        refers=refers,
+        voids=refers if said.verb.id == VOIDED else None,
+        attached=_attached(said),
         view=_view(said),
         answer=_answer(said),
     )
@@ -448,10 +467,6 @@ class Attachment(Part, frozen=True):
     description: Words | UnsetType = UNSET
     file_url: Iri | UnsetType = UNSET
 
-    def __post_init__(self) -> None:
-        if self.file_url is UNSET:
-            raise ValueError("Files are not taken: give the attachment a fileUrl")
-
 
 class _Said(Part, frozen=True, kw_only=True):
     actor: Agent | Group
@@ -475,6 +490,8 @@ class SubStatement(_Said, frozen=True, kw_only=True, tag_field="objectType", tag
 
     def __post_init__(self) -> None:
         self._check(self.object)
+        if self.timestamp is not UNSET:
+            moment(self.timestamp, "object.timestamp")
 
 
 class Statement(_Said, frozen=True, kw_only=True):
@@ -487,6 +504,8 @@ class Statement(_Said, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         self._check(self.object)
+        if isinstance(self.authority, Group) and (self.authority.names or len(self.authority.member or ()) != 2):
+            raise ValueError("An authority that is a group has no name and two members")
 
 
 # --- What it says ---------------------------------------------------------------------------------------
@@ -505,6 +524,16 @@ def _activities(said: Statement | SubStatement) -> list[str]:
     if said.context is not UNSET and said.context.context_activities is not UNSET:
         found += [one.id for one in said.context.context_activities.all]
     return found
+
+
+def _attached(said: Statement) -> tuple[Attached, ...]:
+    files = list(said.attachments or ())
+    if isinstance(said.object, SubStatement):
+        files += said.object.attachments or ()
+    return tuple(
+        Attached(one.usage_type, one.content_type, one.sha2.lower(), "" if one.file_url is UNSET else one.file_url)
+        for one in files
+    )
 
 
 def _people(said: Statement | SubStatement) -> list[Person]:

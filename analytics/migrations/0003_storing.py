@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import django.utils.timezone
 from django.db import migrations, models
 
 # A request of statements, in one trip to the database and one plan for all requests. The numbers of the locks and the
@@ -33,13 +34,13 @@ BEGIN
     -- One query for all tables: every table is written in the order of its keys, after the statements themselves.
     WITH told AS MATERIALIZED (
         SELECT * FROM json_to_recordset(said) AS row(
-            id uuid, position smallint, verb int, actor int, object int, registration uuid,
-            activities int[], agents int[], voids uuid, occurred timestamptz, session uuid, kind smallint,
+            id uuid, position smallint, verb int, actor int, object int, registration uuid, refers uuid,
+            activities int[], agents int[], about smallint, voids uuid, occurred timestamptz, session uuid, kind smallint,
             "at" float8, "to" float8, segments float8[], parent int, response text, success bool)
     ), statements AS (
         INSERT INTO analytics_statement (id, stored, batch_id, position, verb_id, actor_id, object_id, registration,
-                                         activities, agents)
-        SELECT id, moment, batch, position, verb, actor, object, registration, activities, agents
+                                         refers, activities, agents, about)
+        SELECT id, moment, batch, position, verb, actor, object, registration, refers, activities, agents, about
         FROM told ORDER BY id
     ), views AS (
         INSERT INTO analytics_viewevent (batch_id, stored, position, statement_id, occurred, activity_id,
@@ -73,6 +74,8 @@ ERASED = "UPDATE analytics_statement SET erased = true WHERE digest = ''"
 DIGESTS = (
     "UPDATE analytics_statement SET digest = CASE WHEN erased THEN ''::bytea ELSE sha256(id::text::bytea) END"
 )
+# Of statements that are there, those about whom they are cannot be told from others they mention.
+ABOUT = "UPDATE analytics_statement SET about = cardinality(agents)"
 VOIDED_IN = """
 UPDATE analytics_statementvoid void SET batch_id = statement.batch_id
 FROM analytics_statement statement WHERE statement.id = void.voided_by
@@ -91,5 +94,27 @@ class Migration(migrations.Migration):
         migrations.RunSQL(ERASED, DIGESTS),
         migrations.AlterField("statement", "digest", models.BinaryField(max_length=16, default=b"")),
         migrations.RemoveField("statement", "digest"),
+        migrations.AddField("statement", "refers", models.UUIDField(null=True)),
+        migrations.AddField("statement", "about", models.PositiveSmallIntegerField(db_default=0)),
+        migrations.RunSQL(ABOUT, migrations.RunSQL.noop),
+        migrations.CreateModel(
+            "StatementAttachment",
+            [
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("statement_id", models.UUIDField()),
+                ("stored", models.DateTimeField(default=django.utils.timezone.now, db_index=True)),
+                ("sha2", models.CharField(max_length=128)),
+                ("content_type", models.CharField(max_length=255)),
+                ("content", models.BinaryField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=["statement_id", "sha2"], name="one_file_of_a_statement")
+                ]
+            },
+        ),
         migrations.RunSQL(STORE, DROP_STORE),
     ]

@@ -1,6 +1,16 @@
 from __future__ import annotations
 
-from .events import AnswerEvent, EventSource, RawDrop, Statement, StatementBatch, StatementVoid, Verb, ViewEvent
+from .events import (
+    AnswerEvent,
+    EventSource,
+    RawDrop,
+    Statement,
+    StatementAttachment,
+    StatementBatch,
+    StatementVoid,
+    Verb,
+    ViewEvent,
+)
 from .media import Activity, Media, Poll, SectionFigures
 from .people import Erasure, Identity, Learner, RosterLearner, StudentLook
 from .rollups import PollAnswer, ViewSession, ViewUser, ViewUserDay
@@ -19,6 +29,7 @@ __all__ = [
     "RosterLearner",
     "SectionFigures",
     "Statement",
+    "StatementAttachment",
     "StatementBatch",
     "StatementVoid",
     "StudentLook",

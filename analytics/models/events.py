@@ -107,15 +107,35 @@ class Statement(models.Model):
     actor_id = models.IntegerField(null=True)
     object_id = models.IntegerField(null=True)
     registration = models.UUIDField(null=True)
-    # Every activity and every agent anywhere in the statement.
+    # The statement that is its object.
+    refers = models.UUIDField(null=True)
+    # Every activity and every agent anywhere in it; the first `about` agents are its actor and its object.
     activities = ArrayField(models.IntegerField(), default=list)
     agents = ArrayField(models.IntegerField(), default=list)
+    about = models.PositiveSmallIntegerField(db_default=0)
 
     class Meta:
         indexes = [models.Index(fields=["batch_id", "position"]), BrinIndex(fields=["stored"])]
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class StatementAttachment(models.Model):
+    """A file that came with a statement."""
+
+    statement_id = models.UUIDField()
+    stored = models.DateTimeField(default=timezone.now, db_index=True)
+    # In hexadecimal digits.
+    sha2 = models.CharField(max_length=128)
+    content_type = models.CharField(max_length=255)
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["statement_id", "sha2"], name="one_file_of_a_statement")]
+
+    def __str__(self) -> str:
+        return self.sha2
 
 
 class StatementVoid(models.Model):

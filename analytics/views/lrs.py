@@ -93,17 +93,17 @@ def answer(request: HttpRequest, handlers: Mapping[str, Handler]) -> HttpRespons
 
 
 def _handled(call: Call, handlers: Mapping[str, Handler]) -> HttpResponse:
-    # Whoever reads is asked of the database; whoever writes is, too, in the moment of writing.
-    writes = call.method in ("POST", "PUT") and "PUT" in handlers
-    source = sources.of_basic(call.headers.get("authorization", ""), may_be_stale=writes)
-    if not call.version:
-        raise Answered(400, "Send X-Experience-API-Version: 1.0.3 or 2.0.0.")
     handler = handlers.get("GET" if call.method == "HEAD" else call.method)
     if handler is None:
         allowed = ", ".join([*handlers, "HEAD"] if "GET" in handlers else handlers)
         refused = error(405, f"Allowed: {allowed}.")
         refused["Allow"] = allowed
         return refused
+    # Whoever sends statements is looked up once more in the moment in which they are stored.
+    sends = call.method in ("POST", "PUT") and "DELETE" not in handlers
+    source = sources.of_basic(call.headers.get("authorization", ""), may_be_stale=sends)
+    if not call.version:
+        raise Answered(400, "Send X-Experience-API-Version: 1.0.3 or 2.0.0.")
     return handler(call, source)
 
 

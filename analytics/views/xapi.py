@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from django.contrib.auth.decorators import login_not_required
@@ -13,13 +13,12 @@ from django.urls import reverse
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 
-from .. import ingest, retrieval
+from .. import attachments, ingest, retrieval
+from ..attachments import File
 from ..models import EventSource
 from ..statements import Malformed, read
 from . import lrs
 from .lrs import Call
-
-BOUNDARY = "echo-lms-statements"
 
 
 @csrf_exempt
@@ -34,13 +33,13 @@ def statements(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @login_not_required
 def about(request: HttpRequest) -> HttpResponse:
-    """Open to anybody, and asked for without a version (part 3 §2.8)."""
+    """Open to anybody, and asked for without a version. Whoever says 1.0.x knows no later ones (part 3 §2.8)."""
+    version = lrs.version_of(request.headers.get("X-Experience-API-Version", ""))
     if request.method not in ("GET", "HEAD"):
         answer = lrs.error(405, "Ask with GET.")
     else:
-        answer = lrs.json({"version": list(lrs.VERSIONS)})
-    asked = request.headers.get("X-Experience-API-Version", "")
-    answer["X-Experience-API-Version"] = lrs.version_of(asked) or "1.0.3"
+        answer = lrs.json({"version": [one for one in lrs.VERSIONS if version != "1.0.3" or one < "2"]})
+    answer["X-Experience-API-Version"] = version or "1.0.3"
     return answer
 
 
@@ -48,8 +47,10 @@ def about(request: HttpRequest) -> HttpResponse:
 def _post(call: Call, source: EventSource) -> HttpResponse:
     if call.given:
         raise Malformed(f"POST has no parameter {next(iter(call.given))}.")
-    told, reads = read(_json_body(call))
-    ids = ingest.store(source, told, reads, version=call.version) if reads else []
+    body, files = _taken_apart(call)
+    told, reads = read(body)
+    attachments.check(told, reads, files)
+    ids = ingest.store(source, told, reads, version=call.version, files=files) if reads else []
     return lrs.json([str(one) for one in ids])
 
 
@@ -60,12 +61,14 @@ def _put(call: Call, source: EventSource) -> HttpResponse:
         wanted = uuid.UUID(call.given["statementId"])
     except ValueError:
         raise Malformed("The id of a statement is a UUID.") from None
-    statement = msgspec.json.decode(_object(_json_body(call)))
+    body, files = _taken_apart(call)
+    statement = msgspec.json.decode(_object(body))
     statement.setdefault("id", str(wanted))
     told, reads = read(msgspec.json.encode(statement))
     if reads[0].id != wanted:
         raise Malformed("The statement has another id than statementId.")
-    ingest.store(source, told, reads, version=call.version)
+    attachments.check(told, reads, files)
+    ingest.store(source, told, reads, version=call.version, files=files)
     return HttpResponse(status=204)
 
 
@@ -79,13 +82,14 @@ def _object(body: bytes) -> bytes:
     raise Malformed("Send one statement.")
 
 
-def _json_body(call: Call) -> bytes:
-    kind = call.content_type.partition(";")[0].strip()
+def _taken_apart(call: Call) -> tuple[bytes, dict[str, File]]:
+    """The statements, and the files that came with them. Raises Malformed and TooLarge."""
+    kind = call.content_type.partition(";")[0].strip().lower()
     if kind == "multipart/mixed":
-        raise Malformed("Files are not taken: send the statements alone, as application/json.")
+        return attachments.taken_apart(call.body(), call.content_type)
     if kind != "application/json":
-        raise Malformed("Send the statements as application/json.")
-    return call.body()
+        raise Malformed("Send the statements as application/json, or with files as multipart/mixed.")
+    return call.body(), {}
 
 
 # --- Out ------------------------------------------------------------------------------------------------
@@ -95,13 +99,13 @@ def _get(call: Call, source: EventSource) -> HttpResponse:
     through = retrieval.consistent_through()
     shape = retrieval.Shape(given.get("format", "exact"), _languages(call.headers.get("accept-language", "")))
     if retrieval.asks_for_one(given):
-        statement, stored = retrieval.one(given, shape)
-        answer = _statements(statement, given)
-        answer["Last-Modified"] = http_date(stored.timestamp())
+        one = retrieval.one(given, shape)
+        answer = _statements(one.statement, one.files, given)
+        answer["Last-Modified"] = http_date(one.stored.timestamp())
     else:
         page = retrieval.some(given, shape)
         more = f"{reverse('xapi_statements')}?{page.more}" if page.more else ""
-        answer = _statements({"statements": page.statements, "more": more}, given)
+        answer = _statements({"statements": page.statements, "more": more}, page.files, given)
     _tell_consistency(answer, through)
     return answer
 
@@ -110,18 +114,13 @@ def _tell_consistency(answer: HttpResponse, through: datetime.datetime) -> None:
     answer["X-Experience-API-Consistent-Through"] = through.isoformat(timespec="milliseconds")
 
 
-def _statements(content: object, given: Mapping[str, str]) -> HttpResponse:
-    """With attachments=true in parts; there is never more than the first, as no files are taken."""
+def _statements(content: object, files: Sequence[File], given: Mapping[str, str]) -> HttpResponse:
+    """With attachments=true in parts, the files after the statements."""
     if given.get("attachments") != "true":
         return lrs.json(content)
-    part = b"".join(
-        [
-            f"--{BOUNDARY}\r\nContent-Type: application/json\r\n\r\n".encode(),
-            msgspec.json.encode(content),
-            f"\r\n--{BOUNDARY}--\r\n".encode(),
-        ]
-    )
-    return HttpResponse(part, content_type=f"multipart/mixed; boundary={BOUNDARY}")
+    boundary = f"echo-lms-{uuid.uuid4()}"  # which is in no file
+    body = attachments.put_together(msgspec.json.encode(content), files, boundary)
+    return HttpResponse(body, content_type=f"multipart/mixed; boundary={boundary}")
 
 
 def _languages(accepted: str) -> tuple[str, ...]:

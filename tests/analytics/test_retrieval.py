@@ -133,9 +133,8 @@ def test_a_group_is_found_by_its_name(sender):
 
 
 @pytest.mark.parametrize("ascending", ["false", "true"])
-def test_pages_of_those_about_somebody_leave_out_none_and_have_none_twice(sender, monkeypatch, ascending):
-    """Every third is about ada; for the others the rows cannot tell."""
-    monkeypatch.setattr(retrieval, "MOST_LOOKED_AT", 4)
+def test_pages_of_those_about_somebody_leave_out_none_and_have_none_twice(sender, ascending):
+    """Every third is about ada; the others mention her."""
     eve = {"objectType": "Agent", **account("eve")}
     other = {"actor": BOB, "object": eve, "context": {"instructor": ADA}}
     told = [statement(actor=ADA) if number % 3 == 0 else statement(**other) for number in range(20)]

@@ -94,20 +94,6 @@ WRONG = {
         statement(object={"id": MEDIA, "definition": {**CHOICE, "choices": [{"id": "a"}, {"id": "a"}]}}),
         "same id",
     ),
-    "a file": (
-        statement(
-            attachments=[
-                {
-                    "usageType": "https://example.edu/f",
-                    "display": {},
-                    "contentType": "text/plain",
-                    "length": 1,
-                    "sha2": "0",
-                }
-            ]
-        ),
-        "fileUrl",
-    ),
 }
 
 
