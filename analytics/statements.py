@@ -423,12 +423,12 @@ def listed(some: Some) -> Sequence[Activity]:
 
 class ContextAgent(Part, frozen=True, tag_field="objectType", tag="contextAgent"):
     agent: Agent
-    relevant_types: list[Iri] | UnsetType = UNSET
+    relevant_types: Annotated[list[Iri], Meta(min_length=1)] | UnsetType = UNSET
 
 
 class ContextGroup(Part, frozen=True, tag_field="objectType", tag="contextGroup"):
     group: Group
-    relevant_types: list[Iri] | UnsetType = UNSET
+    relevant_types: Annotated[list[Iri], Meta(min_length=1)] | UnsetType = UNSET
 
 
 class Context(Part, frozen=True):
@@ -658,6 +658,8 @@ def _meaning(said: Mapping[str, Any]) -> dict[str, Any]:
     kept["actor"] = _sorted_members(said["actor"])
     kept["verb"] = said["verb"]["id"]
     kept["object"] = _object_meaning(said["object"])
+    if "result" in said:
+        kept["result"] = _result_meaning(said["result"])
     if "context" in said:
         kept["context"] = _context_meaning(said["context"])
     if "attachments" in said:
@@ -673,6 +675,13 @@ def _object_meaning(target: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     meaning = meanings.get(target["objectType"])
     return meaning(target) if meaning else target
+
+
+def _result_meaning(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A duration as it is written, but to the hundredth of a second (IEEE 9274.1.1 §4.2.7)."""
+    if "duration" not in result:
+        return result
+    return {**result, "duration": re.sub(r"(?<=\.\d\d)\d+(?=S$)", "", result["duration"])}
 
 
 def _context_meaning(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics import retrieval
 from analytics.models import Statement, StatementBatch
+from analytics.statements import VOIDED
 from tests.support.xapi import Sender, account, credentials, statement
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +146,51 @@ def test_pages_of_those_about_somebody_leave_out_none_and_have_none_twice(sender
         pages = walked(sender, agent=json.dumps(ADA), limit=limit, ascending=ascending)
         assert [one for page in pages for one in page] == (wanted if ascending == "true" else wanted[::-1])
         assert max(len(page) for page in pages) <= int(limit)
+
+
+# --- Statements about statements ------------------------------------------------------------------------
+def about(key: str, **parts: Any) -> dict[str, Any]:
+    return statement(object={"objectType": "StatementRef", "id": key}, **parts)
+
+
+def test_a_statement_about_one_that_is_found_is_found_too(sender):
+    told = statement(actor=ADA, verb={"id": "https://e.org/rare"})
+    comment = about(told["id"], actor=BOB)
+    of_it = about(comment["id"], actor=BOB)
+    sender.post([told, statement(actor=BOB), comment, of_it])
+
+    wanted = [of_it["id"], comment["id"], told["id"]]
+    assert sender.found(verb="https://e.org/rare") == wanted
+    assert sender.found(agent=json.dumps(ADA)) == wanted
+    assert sender.found(verb="https://e.org/rare", limit="1") == wanted[:1]
+
+
+def test_of_a_voided_statement_those_about_it_are_found(sender):
+    told = statement(verb={"id": "https://e.org/rare"})
+    voiding = about(told["id"], verb={"id": VOIDED})
+    comment = about(told["id"])
+    sender.post([told])
+    sender.post([voiding])
+    sender.post([comment])
+
+    assert sender.found(verb="https://e.org/rare") == [comment["id"], voiding["id"]]
+
+
+def test_statements_about_each_other_end_nothing(sender):
+    first, second = statement(), statement()
+    first["object"] = {"objectType": "StatementRef", "id": second["id"]}
+    second["object"] = {"objectType": "StatementRef", "id": first["id"]}
+    sender.post([first, second])
+
+    assert sender.found(activity="https://media.example.edu/page") == []
+
+
+def test_a_list_of_activities_is_a_list_also_inside(sender):
+    inner = {name: value for name, value in statement().items() if name != "id"}
+    alone = {"contextActivities": {"parent": {"id": "https://e.org/p"}}}
+    told = statement(object=inner | {"objectType": "SubStatement", "context": alone}, context=alone)
+    sender.post(told)
+
+    found = json.loads(sender.get(statementId=told["id"]).content)
+    for one in (found, found["object"]):
+        assert [parent["id"] for parent in one["context"]["contextActivities"]["parent"]] == ["https://e.org/p"]

@@ -25,6 +25,14 @@ def one(told: dict[str, Any]) -> Read:
     return read(json.dumps(told).encode())[1][0]
 
 
+INNER = {
+    "objectType": "SubStatement",
+    "actor": account("inner"),
+    "verb": {"id": f"{ADL}/experienced"},
+    "object": {"id": MEDIA},
+}
+
+
 def agent(**names: Any) -> dict[str, Any]:
     return {"mbox": "mailto:someone@example.edu"} | names
 
@@ -72,6 +80,21 @@ WRONG = {
     "a score beyond its most": (statement(result={"score": {"raw": 5, "max": 4}}), "between"),
     "success in words": (statement(result={"success": "true"}), "success"),
     "a duration in words": (statement(result={"duration": "two hours"}), "PT1H30M"),
+    "no relevant types": (
+        statement(
+            context={"contextAgents": [{"objectType": "contextAgent", "agent": agent(), "relevantTypes": []}]}
+        ),
+        "relevantTypes",
+    ),
+    "an authority of one": (statement(authority={"objectType": "Group", "member": [agent()]}), "two members"),
+    "an authority with a name": (
+        statement(authority={"objectType": "Group", "member": [agent(), account()], **account("x")}),
+        "no name",
+    ),
+    "an inner moment": (
+        statement(object=INNER | {"timestamp": "yesterday"}),
+        "object.timestamp",
+    ),
     "an empty duration": (statement(result={"duration": "PT"}), "PT1H30M"),
     "an extension without an IRI": (statement(result={"extensions": {"time": 1}}), "IRI"),
     "a registration that is none": (statement(context={"registration": "1"}), "UUID"),
@@ -247,7 +270,7 @@ FULL = statement(
     actor={"objectType": "Group", "name": "Team", "member": [account("a"), account("b")]},
     verb={"id": f"{ADL}/experienced", "display": {"en": "experienced"}},
     object={"id": MEDIA, "definition": {"name": {"en": "Lecture"}}},
-    result={"duration": "PT60S", "score": {"raw": 1}},
+    result={"duration": "PT60.25S", "score": {"raw": 1}},
     context={"contextActivities": {"parent": {"id": "https://example.edu/p", "definition": {}}}, "platform": "x"},
     timestamp="2026-05-06T12:00:00Z",
     attachments=[
@@ -271,6 +294,7 @@ SAME: dict[str, Any] = {
     "a list of one": {
         "context": {"platform": "x", "contextActivities": {"parent": [{"id": "https://example.edu/p"}]}}
     },
+    "a length to the hundredth of a second": {"result": FULL["result"] | {"duration": "PT60.256S"}},
     "the order of attachments": {"attachments": FULL["attachments"][::-1]},
 }
 DIFFERENT: dict[str, Any] = {

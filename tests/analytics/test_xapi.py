@@ -7,6 +7,7 @@ import json
 import threading
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.management import call_command
@@ -111,7 +112,65 @@ def test_others_are_not(sender, asked):
 
 
 def test_about_tells_the_versions(client):
-    assert content(client.get("/xAPI/about"))["version"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"]
+    every = ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"]
+    assert content(client.get("/xAPI/about"))["version"] == every
+    for asked, told in (("1.0.3", every[:-1]), ("2.0.0", every)):
+        answer = client.get("/xAPI/about", headers={"X-Experience-API-Version": asked})
+        assert content(answer)["version"] == told
+
+
+# --- Asked by a form (1.0.x) ----------------------------------------------------------------------------
+def form(client: Client, method: str, fields: dict[str, str], **headers: str) -> Any:
+    kind = "application/x-www-form-urlencoded"
+    return client.post(f"{ADDRESS}?method={method}", urlencode(fields), content_type=kind, headers=headers)
+
+
+def test_everything_may_stand_in_a_form(client):
+    who = {"Authorization": credentials()[1], "X-Experience-API-Version": "1.0.3"}
+    told = statement()
+    assert form(client, "PUT", who | {"statementId": told["id"], "content": json.dumps(told)}).status_code == 204
+    assert form(client, "POST", who | {"content": json.dumps(statement())}).status_code == 200
+    answer = form(client, "GET", {"statementId": told["id"]}, **who)
+    assert content(answer)["id"] == told["id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "status"),
+    [
+        ("PUT", {"statementId": str(uuid.uuid4())}, 400),
+        ("GET", {"X-Experience-API-Version": "0.9"}, 400),
+        ("GET", {"Authorization": "Basic eDp5"}, 401),
+        ("GET", {"cool": "true"}, 400),
+        ("DELETE", {}, 405),
+        ("GET&limit=1", {}, 400),
+    ],
+)
+def test_what_is_wrong_in_a_form(client, method, fields, status):
+    who = {"Authorization": credentials()[1], "X-Experience-API-Version": "1.0.3"}
+    assert form(client, method, who | fields).status_code == status
+
+
+def test_a_form_that_is_none(client):
+    who = {"Authorization": credentials()[1], "X-Experience-API-Version": "1.0.3"}
+    for body, kind in (
+        (b"{}", "application/json"),
+        (b"a=1&a=2", "application/x-www-form-urlencoded"),
+        (b"\xff", "application/x-www-form-urlencoded"),
+        (b"nothing", "application/x-www-form-urlencoded"),
+    ):
+        assert client.post(f"{ADDRESS}?method=GET", body, content_type=kind, headers=who).status_code == 400
+
+
+def test_version_two_knows_no_forms(client):
+    who = {"Authorization": credentials()[1], "X-Experience-API-Version": "2.0.0"}
+    assert form(client, "GET", {}, **who).status_code == 400
+
+
+def test_every_answer_says_through_when_it_is_consistent(sender):
+    answers = [sender.post(statement()), sender.post({}), sender.get(), sender.get(limit="x"), sender.get(no="1")]
+    for answer in answers:
+        told = datetime.datetime.fromisoformat(answer["X-Experience-API-Consistent-Through"])
+        assert told <= timezone.now()
 
 
 # --- In -------------------------------------------------------------------------------------------------
