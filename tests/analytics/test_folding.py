@@ -303,7 +303,7 @@ def remembered(request, monkeypatch):
     monkeypatch.setattr(playback, "REMEMBERED", request.param)
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), stream=st.lists(event, max_size=14) | st.lists(event, min_size=6, max_size=14))
 @pytest.mark.usefixtures("remembered")
 def test_any_order_and_batching_gives_what_the_events_say_and_so_does_reading_anew(data, stream, section, people):
