@@ -9,12 +9,15 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from accounts.in_use import SaysWhatRestsOnIt, Use
 
 from .. import folding
 from ..forms.media import MediaForm, PollForm, PollFormSet
-from ..models import Media, Poll, PollAnswer, ViewSession
+from ..models import Activity, Media, Poll, PollAnswer, ViewSession
+from .people import ReadOnly
 
 FILES = ("video", "captions")
 
@@ -86,7 +89,7 @@ class MediaAdmin(Styled):
 
     def save_model(self, request: HttpRequest, obj: Media, form: Any, change: bool) -> None:
         before = Media.objects.filter(pk=obj.pk).first()
-        if "iri" in form.changed_data:
+        if "iri" in form.changed_data or not change:
             obj.is_called(form.cleaned_data["iri"])
         super().save_model(request, obj, form, change)
         for name in FILES:
@@ -96,7 +99,7 @@ class MediaAdmin(Styled):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         counts = {"duration_seconds", "iri"} & set(form.changed_data)
-        if counts or any(one.has_changed() for one in formsets):
+        if counts or not change or any(one.has_changed() for one in formsets):
             folding.read_media_anew([form.instance])
 
     def uses_of(self, objs: Sequence[Media] | QuerySet[Media]) -> list[Use]:
@@ -116,6 +119,27 @@ class MediaAdmin(Styled):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Media]) -> None:
         for media in queryset:
             self.delete_model(request, media)
+
+
+@admin.register(Activity)
+class NamesWithoutMediaAdmin(ReadOnly):
+    """What other players tell of that nobody has added yet."""
+
+    list_display = ("iri", "add_media")
+    search_fields = ("iri",)
+    search_help_text = (
+        "What was watched under these names counts nowhere: no media has them. Add a media with the name, or "
+        "write it under Other systems of a media that is here and was not watched yet."
+    )
+    list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Activity]:
+        return Activity.objects.without_media()
+
+    @admin.display(description="Media")
+    def add_media(self, activity: Activity) -> str:
+        address = reverse("admin:analytics_media_add", query={"iri": activity.iri})
+        return format_html('<a href="{}">Add a media with this name</a>', address)
 
 
 def _delete_file(file: Any) -> None:

@@ -83,7 +83,7 @@ class MediaForm(forms.ModelForm[Media]):
 
     def clean_iri(self) -> str:
         iri = str(self.cleaned_data["iri"]).strip()
-        if iri == self.initial.get("iri", ""):
+        if self.instance.pk and iri == self.initial.get("iri", ""):
             return iri
         if self.instance.pk and ViewSession.objects.filter(media_id=self.instance.pk).exists():
             raise ValidationError("It was watched under its present name, which can no longer change.")

@@ -60,6 +60,14 @@ class Migration(migrations.Migration):
                 ]
             ),
         ),
+        migrations.AlterModelOptions(
+            "activity",
+            {
+                "ordering": ["iri"],
+                "verbose_name": "name without media",
+                "verbose_name_plural": "names without media",
+            },
+        ),
         migrations.AddField("viewsession", "state", models.BinaryField(default=b"")),
         migrations.AlterField("viewsession", "state", models.BinaryField()),
         migrations.AddField("viewsession", "watched_seconds", models.IntegerField(default=0)),

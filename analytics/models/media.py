@@ -11,11 +11,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from schedules.models import Capture, Section
+
+from .events import ViewEvent
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -23,14 +25,24 @@ if TYPE_CHECKING:
 MAX_SECONDS = 7 * 24 * 3600
 
 
+class ActivityQuerySet(models.QuerySet["Activity"]):
+    def without_media(self) -> ActivityQuerySet:
+        """Under which something was watched that counts nowhere."""
+        watched = Exists(ViewEvent.objects.filter(activity_id=OuterRef("pk")))
+        return self.filter(watched, media=None)
+
+
 class Activity(models.Model):
     """What statements are about, by its IRI. Known from the first statement on, before a media claims it."""
 
     id = models.AutoField(primary_key=True)
     iri = models.CharField("IRI", max_length=2000, unique=True)
+    objects = ActivityQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "activities"
+        verbose_name = "name without media"
+        verbose_name_plural = "names without media"
+        ordering = ["iri"]
 
     def __str__(self) -> str:
         return self.iri

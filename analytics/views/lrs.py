@@ -155,6 +155,11 @@ def error(status: int, sentence: str) -> HttpResponse:
     return HttpResponse(msgspec.json.encode({"error": sentence}), status=status, content_type="application/json")
 
 
+def check_again(call: Call) -> None:
+    """Where there is nothing to store, which would notice that the source was revoked. Raises Unknown."""
+    sources.of_basic(call.headers.get("authorization", ""))
+
+
 def check_may_read(source: EventSource) -> None:
     """Raises Answered."""
     if not source.may_read:

@@ -50,7 +50,10 @@ def _post(call: Call, source: EventSource) -> HttpResponse:
     body, files = _taken_apart(call)
     told, reads = read(body)
     attachments.check(told, reads, files)
-    ids = ingest.store(source, told, reads, version=call.version, files=files) if reads else []
+    if not reads:
+        lrs.check_again(call)
+        return lrs.json([])
+    ids = ingest.store(source, told, reads, version=call.version, files=files)
     return lrs.json([str(one) for one in ids])
 
 

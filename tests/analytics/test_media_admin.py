@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import html
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -225,3 +227,20 @@ def test_what_was_watched_is_not_deleted(office, section):
 
     assert "1 view session" in answer.content.decode()
     assert Media.objects.exists()
+
+
+# --- Names without media --------------------------------------------------------------------------------
+def test_what_is_watched_elsewhere_is_listed_until_a_media_has_its_name(office, section):
+    iri = "https://media.example.edu/415?a=1&b=2"
+    watched, mentioned = Activity.of(iri), Activity.of("https://media.example.edu/mentioned")
+    viewing.store([viewing.events_of(viewing.media(section), (0, 1))[0] | {"activity_id": watched.pk}])
+    page = office.get("/admin/analytics/activity/").content.decode()
+    assert "https://media.example.edu/415?a=1&amp;b=2" in page
+    assert mentioned.iri not in page
+
+    address = html.unescape(re.findall(r'href="(/admin/analytics/media/add/[^"]+)"', page)[0])
+    assert office.get(address).context["adminform"].form.initial["iri"] == iri
+    add(office, section, iri=iri)
+
+    assert Media.objects.filter(activity=watched).exists()
+    assert "media.example.edu" not in office.get("/admin/analytics/activity/").content.decode()

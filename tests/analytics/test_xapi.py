@@ -72,8 +72,10 @@ def test_without_credentials_nothing(client, header):
 
 def test_a_revoked_source_can_send_nothing_and_a_renewed_one_with_the_new_secret_only(client):
     source, header = credentials()
+    assert Sender(client, header).post(statement()).status_code == 200
     sources.revoke(source)
     assert Sender(client, header).post(statement()).status_code == 401
+    assert Sender(client, header).post([]).status_code == 401
     secret = sources.renew(source)
     assert Sender(client, header).post(statement()).status_code == 401
     assert Sender(client, basic(source.key, secret)).post(statement()).status_code == 200

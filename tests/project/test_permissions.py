@@ -10,7 +10,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from analytics import sources
-from analytics.models import Erasure, RawDrop, StudentLook
+from analytics.models import Activity, Erasure, RawDrop, StudentLook
 from configurations.models import ApiConfiguration, ConnectionEvent
 from directory.models import Directory, LmsCourse, LmsInstructor, RefreshRun
 from echo_lms import heartbeats
@@ -208,6 +208,7 @@ TABLE: dict[str, Row] = {
     **recorded_urls("erasure"),
     **recorded_urls("studentlook"),
     **recorded_urls("rawdrop"),
+    **recorded_urls("activity"),
     "admin:analytics_eventsource_changelist": row(ADMIN_SITE),
     "admin:analytics_eventsource_add": row(ADMIN_SITE),
     "admin:analytics_eventsource_change": row(ADMIN_SITE, "eventsource"),
@@ -261,6 +262,8 @@ def arguments(scheduler, person) -> dict[str, object]:
     poll = watching.poll(media)
     student = viewing.student(section)
     limited = person("limited@example.edu", "Schedulers")
+    elsewhere = Activity.of("https://media.example.edu/elsewhere")
+    viewing.store([viewing.events_of(media, (0, 1))[0] | {"activity_id": elsewhere.pk}])
     return {
         "media": media.uuid,
         "media_row": media.pk,
@@ -286,6 +289,7 @@ def arguments(scheduler, person) -> dict[str, object]:
         "section": section.pk,
         "schedule": schedule.pk,
         "capture": schedule.captures.earliest("pk").pk,
+        "activity": elsewhere.pk,
         "learner": student.pk,
         "erasure": Erasure.objects.create(statements=0).pk,
         "studentlook": StudentLook.objects.create(learner=student, what="").pk,
