@@ -54,6 +54,7 @@ class MediaForm(forms.ModelForm[Media]):
         label="Name in statements",
         required=False,
         max_length=2000,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text="Only if another system plays it: the IRI by which its xAPI or Caliper statements name it.",
     )
 
