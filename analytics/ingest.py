@@ -199,9 +199,7 @@ def _our_name(iri: str) -> str:
 
 def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:
     """Nobody is met by a statement that is there already: its people may have been erased since."""
-    people = {
-        person: identities.key_of(person) for one in reads for person in one.people if not _is_nobody(person)
-    }
+    people = {person: identities.key_of(person) for one in reads for person in one.people if not is_nobody(person)}
     known = PEOPLE(people.values())
     if len(known) < len(set(people.values())):
         there = set(Statement.objects.filter(pk__in=[one.id for one in reads]).values_list("pk", flat=True))
@@ -212,7 +210,7 @@ def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:
     return {person: known.get(key) for person, key in people.items()}
 
 
-def _is_nobody(person: Person) -> bool:
+def is_nobody(person: Person) -> bool:
     """Our own name for people of whom nothing is to be known."""
     return person.identifier == ANONYMOUS and person.home_page.rstrip("/") == settings.SITE_URL
 

@@ -107,7 +107,7 @@ class One:
 def one(given: Mapping[str, str], shape: Shape) -> One:
     """Raises Malformed and NotThere."""
     voided = "voidedStatementId" in given
-    key = _uuid(given["voidedStatementId" if voided else "statementId"], "The id of a statement")
+    key = uuid_of(given["voidedStatementId" if voided else "statementId"], "The id of a statement")
     for told in _told(_kept(voided=voided).filter(pk=key)):
         if told.statement is not None:
             files = _files_of([told.row]) if _yes(given, "attachments") else []
@@ -164,9 +164,9 @@ def _filtered(rows: QuerySet[Statement], given: Mapping[str, str]) -> QuerySet[S
     elif condition is not None:
         rows = rows.alias(about_whom=ABOUT).filter(_or_refers_to(condition, HOPS))
     if "since" in given:
-        rows = rows.filter(stored__gt=_moment(given, "since"))
+        rows = rows.filter(stored__gt=moment_of(given, "since"))
     if "until" in given:
-        rows = rows.filter(stored__lte=_moment(given, "until"))
+        rows = rows.filter(stored__lte=moment_of(given, "until"))
     return rows
 
 
@@ -181,13 +181,13 @@ def _condition(given: Mapping[str, str]) -> Q | None:
         related = _yes(given, "related_activities")
         parts.append(Q(activities__contains=[activity]) if related else Q(object_id=activity))
     if "agent" in given:
-        named.append(agent := _key(Identity.objects.filter(key=identities.key_of(_agent(given["agent"])))))
+        named.append(agent := _key(Identity.objects.filter(key=identities.key_of(agent_of(given["agent"])))))
         related = _yes(given, "related_agents")
         parts.append(Q(agents__contains=[agent]) if related else Q(about_whom__contains=[agent]))
     if not all(named):
         return NOTHING
     if "registration" in given:
-        parts.append(Q(registration=_uuid(given["registration"], "A registration")))
+        parts.append(Q(registration=uuid_of(given["registration"], "A registration")))
     return reduce(and_, parts) if parts else None
 
 
@@ -205,7 +205,8 @@ def _key(rows: QuerySet[Any]) -> int:
     return found or 0
 
 
-def _agent(text: str) -> Person:
+def agent_of(text: str) -> Person:
+    """Of a parameter. Raises Malformed."""
     try:
         return person_of(msgspec.json.decode(text))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -218,14 +219,16 @@ def _yes(given: Mapping[str, str], name: str) -> bool:
     return given.get(name) == "true"
 
 
-def _uuid(text: str, what: str) -> uuid.UUID:
+def uuid_of(text: str, what: str) -> uuid.UUID:
+    """Of a parameter. Raises Malformed."""
     try:
         return uuid.UUID(text)
     except ValueError:
         raise Malformed(f"{what} is a UUID.") from None
 
 
-def _moment(given: Mapping[str, str], name: str) -> datetime.datetime:
+def moment_of(given: Mapping[str, str], name: str) -> datetime.datetime:
+    """Of this parameter. Raises Malformed."""
     try:
         return moment(given[name].replace(" ", "+"), name)
     except ValueError as error:

@@ -165,10 +165,14 @@ def _read(statement: dict[str, Any]) -> Read:
 
 
 def _check_sizes(verb: str, activities: list[str], people: list[Person]) -> None:
-    """Of names in other scripts, which have more bytes than letters."""
     for name in (verb, *activities, *(one.home_page + one.identifier for one in people)):
-        if len(name) > MOST_BYTES // 4 and len(name.encode()) > MOST_BYTES:
-            raise ValueError(f"A name has at most {MOST_BYTES:,} bytes: {name[:40]}…")
+        check_size(name)
+
+
+def check_size(name: str) -> None:
+    """In other scripts it has more bytes than letters. Raises ValueError."""
+    if len(name) > MOST_BYTES // 4 and len(name.encode()) > MOST_BYTES:
+        raise ValueError(f"A name has at most {MOST_BYTES:,} bytes: {name[:40]}…")
 
 
 def _with_types(said: dict[str, Any]) -> dict[str, Any]:
@@ -311,6 +315,7 @@ def person_of(told: object) -> Person:
     person = msgspec.convert({"objectType": "Agent"} | told, Agent | Group).person
     if person is None:
         raise ValueError("A group without an identifier is nobody in particular")
+    check_size(person.home_page + person.identifier)
     return person
 
 

@@ -17,5 +17,5 @@ def body_of(request: HttpRequest) -> bytes:
     # Django's own limit answers 400 and is meant for forms: read past it.
     body = b"" if declared.isdigit() and int(declared) > most else request.read(most + 1)
     if len(body) > most or (declared.isdigit() and int(declared) > most):
-        raise TooLarge(f"At most {most:,} bytes at a time: send fewer statements.")
+        raise TooLarge(f"At most {most:,} bytes at a time: send fewer statements, or a smaller document.")
     return body
