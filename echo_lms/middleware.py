@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import resolve
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import Resolver404, resolve
 
 URLS = "analytics.event_urls"
 PREFIXES = ("/xAPI/", "/caliper/")
@@ -25,7 +25,17 @@ class EventsMiddleware:
             return self.get_response(request)
         # As CommonMiddleware: names that are not ours are refused, and connections can be kept.
         request.get_host()
-        view, args, kwargs = resolve(request.path_info, URLS)
-        answer: HttpResponse = view(request, *args, **kwargs)
+        answer = self._answer(request)
         answer["Content-Length"] = str(len(answer.content))
+        if request.method == "HEAD":
+            # gunicorn would leave it out, too, and complain.
+            answer.content = b""
+        return answer
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        try:
+            view, args, kwargs = resolve(request.path_info, URLS)
+        except Resolver404:
+            return JsonResponse({"error": "There is nothing at this address."}, status=404)
+        answer: HttpResponse = view(request, *args, **kwargs)
         return answer

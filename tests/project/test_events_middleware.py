@@ -33,7 +33,17 @@ def test_a_name_that_is_not_ours_is_refused(client):
 
 @pytest.mark.parametrize("path", ["/xAPI/", "/xAPI/other", "/caliper/", "/xAPI/../analytics/", "/xAPI/../admin/"])
 def test_nothing_else_is_behind_these_addresses(client, path):
-    assert client.get(path).status_code == 404
+    answer = client.get(path)
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+    assert answer.json() == {"error": "There is nothing at this address."}
+
+
+def test_head_is_get_without_its_body(client):
+    sender = Sender(client, credentials()[1])
+    get, head = sender.get(), client.head(ADDRESS, headers=sender._headers())
+
+    assert (head.status_code, head.content, head["Content-Length"]) == (200, b"", get["Content-Length"])
 
 
 def test_a_person_who_is_signed_in_is_nobody_there(client, admin):
