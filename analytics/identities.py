@@ -53,6 +53,15 @@ def key_of(person: Person) -> str:
     return f"group:{key}" if person.is_group else key
 
 
+def person_named(key: str) -> Person:
+    """Whom a key names that is no group's."""
+    kind, _, name = key.partition(":")
+    if kind == "account":
+        home_page, _, name = name.partition("|")
+        return Person("account", name, home_page)
+    return Person("mbox" if kind == "mailto" else "sha1" if kind == "sha1" else "openid", name)
+
+
 def known(keys: Collection[str]) -> dict[str, int]:
     """The identities of those names that are somebody's."""
     # By hand: the ORM takes longer over a hundred parameters than the database over the question.
@@ -92,6 +101,20 @@ def _one_at_a_time() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         yield
+
+
+def identity_of(person: Person) -> int:
+    """Their identity; who is new is met."""
+    key = key_of(person)
+    # Whoever was met may be erased before they are looked up.
+    while key not in (found := known([key])):
+        meet([person])
+    return found[key]
+
+
+def nobody_is_erased(cursor: CursorWrapper) -> None:
+    """Until the transaction ends, as while statements are stored (`analytics_store`, migration 0003)."""
+    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ERASING])
 
 
 def nobody_stores(cursor: CursorWrapper) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from .documents import Document
 from .events import (
     AnswerEvent,
     EventSource,
@@ -18,6 +19,7 @@ from .rollups import PollAnswer, ViewSession, ViewUser, ViewUserDay
 __all__ = [
     "Activity",
     "AnswerEvent",
+    "Document",
     "Erasure",
     "EventSource",
     "Identity",

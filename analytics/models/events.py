@@ -32,7 +32,7 @@ class EventSource(models.Model):
     # The secret is 256 random bits: a plain digest cannot be guessed back, and costs nothing per request.
     secret_digest = models.BinaryField(max_length=32, editable=False)
     may_read = models.BooleanField(
-        default=False, help_text="May also ask for statements, those of other sources included."
+        default=False, help_text="May also ask for statements and documents, those of other sources included."
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False

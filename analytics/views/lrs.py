@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
-from .. import ingest, retrieval, sources
+from .. import documents, ingest, retrieval, sources
 from ..models import EventSource
 from ..statements import Malformed
 from .bodies import TooLarge, body_of
@@ -83,8 +83,12 @@ def answer(request: HttpRequest, handlers: Mapping[str, Handler]) -> HttpRespons
         found["WWW-Authenticate"] = 'Basic realm="echo_lms"'
     except Malformed as problem:
         found = error(400, str(problem))
-    except ingest.Contradiction as problem:
+    except (ingest.Contradiction, documents.Unconditional) as problem:
         found = error(409, str(problem))
+    except documents.Changed as problem:
+        found = error(412, str(problem))
+    except documents.TooLarge as problem:
+        found = error(413, str(problem))
     except retrieval.NotThere as problem:
         found = error(404, str(problem) or "There is no such statement.")
     found["X-Experience-API-Version"] = (call.version if call else "") or "1.0.3"
@@ -146,6 +150,18 @@ def _of_a_form(request: HttpRequest, given: Mapping[str, str], headers: dict[str
     return Call(request, method, headers, form, (content or "").encode())
 
 
+def check_parameters(given: Mapping[str, str], needed: Collection[str], others: Collection[str] = ()) -> None:
+    """Raises Malformed for one that is missing or none of these (part 3 §3.2), or that no text column can hold."""
+    unknown = [name for name in given if name not in (*needed, *others)]
+    if unknown:
+        raise Malformed(f"There is no parameter {unknown[0]} here.")
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise Malformed(f"{missing[0]} is missing.")
+    if any("\0" in value for value in given.values()):
+        raise Malformed("There is a NUL character in a parameter.")
+
+
 # --- Answers --------------------------------------------------------------------------------------------
 def json(content: Any) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(content), content_type="application/json")
@@ -163,4 +179,4 @@ def check_again(call: Call) -> None:
 def check_may_read(source: EventSource) -> None:
     """Raises Answered."""
     if not source.may_read:
-        raise Answered(403, "This event source may send statements, and not read them.")
+        raise Answered(403, "This event source may send, and not read what is kept.")

@@ -8,7 +8,7 @@ import pytest
 from django.urls import URLPattern
 
 from analytics import event_urls
-from analytics.views import caliper, xapi
+from analytics.views import caliper, documents, xapi
 from tests.support.xapi import ADDRESS, Sender, credentials, statement
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.django_db
 def test_only_what_knows_its_senders_is_reached_without_signing_in():
     views = {pattern.callback for pattern in event_urls.urlpatterns if isinstance(pattern, URLPattern)}
 
-    assert views == {xapi.statements, xapi.about, caliper.events}
+    kept = {documents.state, documents.activity_profile, documents.agent_profile}
+    assert views == {xapi.statements, xapi.about, caliper.events, documents.activity, documents.agent, *kept}
 
 
 def test_the_length_is_told_so_that_connections_can_be_kept(client):

@@ -134,6 +134,12 @@ TABLE: dict[str, Row] = {
     "answer_poll": row((SIGN_IN, 405, 405, 405, 405), "media", "poll"),
     # An event source signs in with its own key: tests/analytics/test_xapi.py.
     "xapi_statements": row((401, 401, 401, 401, 401)),
+    # The same: tests/analytics/test_documents.py.
+    "xapi_state": row((401, 401, 401, 401, 401)),
+    "xapi_activity_profile": row((401, 401, 401, 401, 401)),
+    "xapi_agent_profile": row((401, 401, 401, 401, 401)),
+    "xapi_activity": row((401, 401, 401, 401, 401)),
+    "xapi_agent": row((401, 401, 401, 401, 401)),
     "xapi_about": row(OPEN),
     "caliper_events": row((405, 405, 405, 405, 405)),
     "home": row(SIGNED_IN),
