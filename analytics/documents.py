@@ -185,7 +185,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _merged(document: Document, sent: Sent) -> Sent:
-    """Top-level properties alone, each as it was written (part 2 §2.2). Raises Malformed and TooLarge."""
+    """Top-level properties alone, each as it was written (part 3 §2.2). Raises Malformed and TooLarge."""
     if not (is_json(document.content_type) and is_json(sent.content_type)):
         raise Malformed(f"Only {JSON} can be merged with what is there, and only into {JSON}.")
     properties = dict[str, msgspec.Raw]

@@ -431,7 +431,8 @@ def test_documents_go_with_the_person_they_are_about_and_no_others(sender):
 @pytest.mark.django_db(transaction=True)
 def test_who_is_erased_while_their_document_is_being_stored_is_met_as_somebody_new(monkeypatch):
     place = Place(LECTURE, Person("mbox", "ada@example.edu"))
-    owners, erased = documents._owners, []
+    owners = documents._owners
+    erased: list[Any] = []
 
     def and_then_erase(place: Place) -> dict[str, Any]:
         found = owners(place)
