@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -15,12 +16,27 @@ from typing import Any, NamedTuple
 import jwt
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .statements import Attached, Malformed, Read, meaning
 
 SIGNATURE = "http://adlnet.gov/expapi/attachments/signature"
 ALGORITHMS = ["RS256", "RS384", "RS512"]
+CONTENT_TYPE_LETTERS = 255
+_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+ *(;[ -~]*)?", re.ASCII)
+# What a token, its certificate and its payload can be wrong by.
+_UNREADABLE = (
+    jwt.PyJWTError,
+    msgspec.MsgspecError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 # By the length of the hash in hexadecimal digits.
 _HASHES = {56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 
@@ -72,7 +88,15 @@ def _file(number: int, headers: Message, content: bytes) -> File:
     algorithm = _HASHES.get(len(sha2))
     if algorithm is None or hashlib.new(algorithm, content).hexdigest() != sha2:
         raise Malformed(f"Part {number}: X-Experience-API-Hash is not the SHA-2 of what follows.")
-    return File(str(headers.get("Content-Type", "application/octet-stream")), sha2, content)
+    content_type = str(headers.get("Content-Type", "application/octet-stream"))
+    if not is_content_type(content_type):
+        raise Malformed(f"Part {number}: this is no Content-Type, or a very long one.")
+    return File(content_type, sha2, content)
+
+
+def is_content_type(text: str) -> bool:
+    """One that can be given back in a header."""
+    return len(text) <= CONTENT_TYPE_LETTERS and _CONTENT_TYPE.fullmatch(text) is not None
 
 
 def check(statements: Sequence[dict[str, Any]], reads: Sequence[Read], files: Mapping[str, File]) -> None:
@@ -95,13 +119,16 @@ def _check_signature(statement: dict[str, Any], signature: Attached, files: Mapp
     if signature.sha2 not in files:
         return
     try:
-        signed = _payload(files[signature.sha2].content)
+        signed = msgspec.json.decode(_payload(files[signature.sha2].content))
         unsigned = {
             name: value for name, value in statement.items() if name != "attachments"
         } | _other_attachments(statement)
-        same = meaning(msgspec.json.decode(signed)) == meaning(unsigned)
-    except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError) as error:
+        same = meaning(signed) == meaning(unsigned)
+    except _UNREADABLE as error:
         raise Malformed(f"This signature cannot be read: {error}.") from None
+    if "authority" in signed:
+        # Who stands there would stay in the file when they are erased.
+        raise Malformed("Sign the statement without its authority, which is for this store to say.")
     if not same:
         raise Malformed("The signature is of another statement.")
 
@@ -125,6 +152,12 @@ def _payload(token: bytes) -> bytes:
 def _other_attachments(statement: Mapping[str, Any]) -> dict[str, Any]:
     others = [one for one in statement["attachments"] if one["usageType"] != SIGNATURE]
     return {"attachments": others} if others else {}
+
+
+def spoken_of(statement: Mapping[str, Any]) -> set[str]:
+    """The hashes of the files of a valid statement."""
+    parts = [statement, statement.get("object", {})]
+    return {str(one["sha2"]).lower() for part in parts for one in part.get("attachments", ())}
 
 
 # --- Out ------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import re
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import identities, ingest
+from .attachments import is_content_type
 from .models import Document
-from .models.documents import CONTENT_TYPE_LETTERS
 from .retrieval import NotThere
 from .statements import Malformed, Person
 
 JSON = "application/json"
 TRIES = 5
-_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+ *(;[ -~]*)?", re.ASCII)
 
 
 class Changed(Exception):
@@ -174,7 +172,7 @@ def _fields(sent: Sent) -> dict[str, Any]:
 
 def _check(sent: Sent) -> None:
     """What is sent as JSON is JSON; its kind can be given back in a header. Raises Malformed."""
-    if len(sent.content_type) > CONTENT_TYPE_LETTERS or not _CONTENT_TYPE.fullmatch(sent.content_type):
+    if not is_content_type(sent.content_type):
         raise Malformed("This is no Content-Type, or a very long one.")
     if is_json(sent.content_type):
         _read(sent.content, msgspec.Raw)

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from . import folding, identities
-from .models import Erasure, Learner, StatementAttachment
+from .attachments import spoken_of
+from .models import AttachedFile, Erasure, Learner
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -42,13 +43,11 @@ def _erase_statements(cursor: CursorWrapper, identities: list[int]) -> int:
         "UPDATE analytics_statement SET erased = true, actor_id = NULL, object_id = NULL, agents = '{}',"
         " activities = '{}', registration = NULL, refers = NULL"
         " WHERE actor_id = ANY(%(identities)s) OR agents && %(identities)s::int[]"
-        " RETURNING id, batch_id, position",
+        " RETURNING batch_id, position",
         {"identities": identities},
     )
-    erased = cursor.fetchall()
-    StatementAttachment.objects.filter(statement_id__in=[key for key, _, _ in erased]).delete()
     places: dict[int, list[int]] = defaultdict(list)
-    for _, batch, position in erased:
+    for batch, position in cursor.fetchall():
         places[batch].append(position)
     for batch, positions in places.items():
         cursor.execute("SELECT body FROM analytics_statementbatch WHERE id = %s", [batch])
@@ -60,4 +59,6 @@ def _erase_statements(cursor: CursorWrapper, identities: list[int]) -> int:
             statements[position] = None
         body = zlib.compress(json.dumps(statements, separators=(",", ":")).encode(), 1)
         cursor.execute("UPDATE analytics_statementbatch SET body = %s WHERE id = %s", [body, batch])
+        kept = {sha2 for statement in statements if statement for sha2 in spoken_of(statement)}
+        AttachedFile.objects.filter(batch_id=batch).exclude(sha2__in=kept).delete()
     return sum(len(positions) for positions in places.values())

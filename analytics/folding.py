@@ -32,11 +32,19 @@ logger = logging.getLogger(__name__)
 LOCK = 7_305_410_022
 BATCHES = 2_000
 # What an event can be wrong by; a lost connection or a deadlock is none of it, and is tried again.
-WRONG_DATA = (DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError, zlib.error)
+WRONG_DATA = (
+    DataError,
+    IntegrityError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 STATEMENTS = 10_000
 
 Pair: TypeAlias = tuple[int, int | None]
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class SessionKey(NamedTuple):

@@ -1,13 +1,14 @@
 """Storing statements: all of a request or nothing, each id once (docs/analytics.md, "Statements").
 
-No objects of the ORM on this path: a request of a hundred statements is stored with a handful of queries. Every
-table is written in the order of its keys, so that requests that say the same at the same time wait for one another
-and never block each other for good.
+One trip to the database for a request whose verbs, activities and people this process knows. Every table is
+written in the order of its keys: requests that say the same at the same time wait for one another and never block
+each other for good (docs/decisions/0016-one-trip.md).
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from django.utils import timezone
 
 from . import identities, sources
 from .attachments import File
-from .models import Activity, EventSource, Statement, StatementAttachment, StatementBatch, Verb
+from .models import Activity, AttachedFile, EventSource, Statement, StatementBatch, Verb
+from .models.media import name_of
 from .statements import Answer, Person, Read, View, meaning, read
 
 # A client's clock is believed within these (docs/analytics.md, "Time").
@@ -70,47 +72,30 @@ def store(
 
     Raises Contradiction, and `sources.Unknown` if the source was revoked or got another secret meanwhile.
     """
-    ids = [one.id for one in reads]
+    keys = [one.id for one in reads]
     for _ in range(TRIES):
-        outcome = _store_with_files(source, statements, reads, version, files or {})
+        ids = _resolve(reads)
+        outcome = _store(source, statements, reads, ids, version, files or {})
         if outcome == Outcome.REFUSED:
-            sources.forget(source)
             raise sources.Unknown(sources.UNKNOWN)
         if outcome == Outcome.ERASED:
             PEOPLE.forget()
         if outcome == Outcome.KNOWN:
             statements, reads = _not_known(statements, reads)
         if outcome == Outcome.STORED or not reads:
-            return ids
+            return keys
     raise RuntimeError("What these statements say changed again and again while they were stored.")
 
 
-def _store_with_files(
+def _store(
     source: EventSource,
     statements: Sequence[dict[str, Any]],
     reads: Sequence[Read],
+    ids: _Ids,
     version: str,
     files: Mapping[str, File],
 ) -> Outcome:
-    if not files:
-        return _store(source, statements, reads, version)
-    with transaction.atomic():
-        outcome = _store(source, statements, reads, version)
-        if outcome == Outcome.STORED:
-            wanted = {(read.id, one.sha2) for read in reads for one in read.attached if one.sha2 in files}
-            StatementAttachment.objects.bulk_create(
-                StatementAttachment(
-                    statement_id=key, sha2=sha2, content_type=files[sha2].content_type, content=files[sha2].content
-                )
-                for key, sha2 in sorted(wanted)
-            )
-    return outcome
-
-
-def _store(
-    source: EventSource, statements: Sequence[dict[str, Any]], reads: Sequence[Read], version: str
-) -> Outcome:
-    now, ids = timezone.now(), _resolve(reads)
+    now = timezone.now()
     parameters = [
         source.pk,
         bytes(source.secret_digest),
@@ -121,22 +106,38 @@ def _store(
         # One parameter: some twenty arrays of a hundred values would take longer to write than to store.
         msgspec.json.encode([_row(position, one, now, ids) for position, one in enumerate(reads)]).decode(),
     ]
-    try:
+    spoken_of = {one.sha2 for read in reads for one in read.attached}
+    wanted = [files[sha2] for sha2 in sorted(spoken_of) if sha2 in files]
+    if not wanted:
         return _ask(parameters)
-    except OperationalError:
-        if connection.in_atomic_block:
-            raise
-    # PostgreSQL was restarted since this connection was used last. What it did store it knows.
-    connection.close()
-    return _ask(parameters)
+    with transaction.atomic():
+        outcome = _ask(parameters)
+        if outcome == Outcome.STORED:
+            batch = Statement.objects.values_list("batch_id", flat=True).get(pk=reads[0].id)
+            AttachedFile.objects.bulk_create(AttachedFile(batch_id=batch, **one._asdict()) for one in wanted)
+    return outcome
 
 
 _STORE = "SELECT analytics_store(%s, %b, %s, %s, %b, %s::int[], %s)"
 
 
 def _ask(parameters: Sequence[Any]) -> Outcome:
-    """By psycopg's own cursor: what Django's sends is written out as text and planned anew for each request."""
+    """Once more if the connection was lost since it was used last, as by a restart of PostgreSQL: what was stored
+    nevertheless is known then.
+    """
     connection.ensure_connection()
+    try:
+        return _asked(parameters)
+    except OperationalError:
+        if connection.in_atomic_block or not connection.connection.closed:
+            raise
+    connection.close()
+    connection.ensure_connection()
+    return _asked(parameters)
+
+
+def _asked(parameters: Sequence[Any]) -> Outcome:
+    """By psycopg's own cursor: what Django's sends is written out as text and planned anew for each request."""
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(_STORE, parameters, prepare=True)
         (outcome,) = cursor.fetchone() or ("",)
@@ -159,18 +160,15 @@ def _not_known(
 
 def _kept_meanings(keys: list[uuid.UUID]) -> dict[uuid.UUID, bytes | None]:
     """Of those that are there. None: it was erased or its month dropped; nobody can tell any more what it said."""
-    rows = list(Statement.objects.filter(pk__in=keys))
-    kept = {
-        (batch.id, batch.stored): batch.opened()
-        for batch in StatementBatch.objects.filter(
-            id__in={row.batch_id for row in rows}, stored__in={row.stored for row in rows}
-        )
-    }
     found: dict[uuid.UUID, bytes | None] = {}
-    for row in rows:
-        batch = kept.get((row.batch_id, row.stored))
-        statement = msgspec.json.decode(batch[row.position]) if batch else None
-        found[row.id] = meaning(statement) if statement else None
+    rows = Statement.objects.filter(pk__in=keys).order_by("batch_id", "position")
+    # One request is open at a time: a few statements of each may be all of a database.
+    for (batch_id, stored), together in itertools.groupby(rows, key=lambda row: (row.batch_id, row.stored)):
+        batch = StatementBatch.objects.filter(id=batch_id, stored=stored).first()
+        told = batch.opened() if batch else []
+        for row in together:
+            statement = msgspec.json.decode(told[row.position]) if told else None
+            found[row.id] = meaning(statement) if statement else None
     return found
 
 
@@ -183,18 +181,13 @@ class _Ids:
 
 
 def _resolve(reads: Sequence[Read]) -> _Ids:
-    names = {iri: _our_name(iri) for one in reads for iri in (*one.activities, *_parents(one))}
+    names = {iri: name_of(iri) for one in reads for iri in (*one.activities, *_parents(one))}
     ids = ACTIVITIES(set(names.values()))
     return _Ids(
         verbs=VERBS({one.verb for one in reads}),
         activities={iri: ids[name] for iri, name in names.items()},
         people=_known_people(reads),
     )
-
-
-def _our_name(iri: str) -> str:
-    """The address of a media here, as people copy it from their browser, is the media's name but for a slash."""
-    return iri.rstrip("/") if iri.startswith(f"{settings.SITE_URL}/watch/") else iri
 
 
 def _known_people(reads: Sequence[Read]) -> dict[Person, int | None]:
@@ -228,7 +221,9 @@ class _Remembered:
 
     def __call__(self, names: Collection[str]) -> dict[str, int]:
         """Of those that are there."""
-        found = {name: self.ids[name] for name in names if name in self.ids}
+        # Another thread may forget them meanwhile.
+        ids = self.ids
+        found = {name: ids[name] for name in names if name in ids}
         unknown = sorted({name for name in names if name not in found})
         if unknown:
             read = self.read(unknown)
@@ -243,7 +238,7 @@ class _Remembered:
     def _remember(self, read: dict[str, int]) -> None:
         if len(self.ids) > MOST_REMEMBERED:
             self.forget()
-        self.ids |= read
+        self.ids.update(read)
 
 
 def _met(table: str) -> Callable[[list[str]], dict[str, int]]:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from .models import AnswerEvent, RawDrop, Statement, StatementAttachment
+from .models import AnswerEvent, AttachedFile, RawDrop, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def forget_dropped_statements() -> int:
         return 0
     count = 0
     end = datetime.datetime.combine(last.until, datetime.time(), tzinfo=datetime.UTC)
-    StatementAttachment.objects.filter(stored__lt=end).delete()
+    AttachedFile.objects.filter(stored__lt=end).delete()
     answers = AnswerEvent.objects.filter(batch_id=OuterRef("batch_id"), position=OuterRef("position"))
     forgettable = Statement.objects.filter(stored__lt=end, erased=False).exclude(Exists(answers))
     while True:

@@ -18,22 +18,24 @@ from urllib.parse import urlencode
 import msgspec
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models.functions import Length
 
-from . import identities
+from . import attachments, identities
 from .attachments import File
 from .models import (
     Activity,
+    AttachedFile,
     EventSource,
     Identity,
     Poll,
     Statement,
-    StatementAttachment,
     StatementBatch,
     StatementVoid,
     Verb,
 )
+from .models.media import name_of
 from .statements import VOIDED, Malformed, Person, moment, person_of
 
 # In a page, unless less is asked for.
@@ -110,7 +112,7 @@ def one(given: Mapping[str, str], shape: Shape) -> One:
     key = uuid_of(given["voidedStatementId" if voided else "statementId"], "The id of a statement")
     for told in _told(_kept(voided=voided).filter(pk=key)):
         if told.statement is not None:
-            files = _files_of([told.row]) if _yes(given, "attachments") else []
+            files = _files_of([told]) if _yes(given, "attachments") else []
             return One(_complete(told, told.statement, shape), files, told.row.stored)
     raise NotThere
 
@@ -127,22 +129,49 @@ def some(given: Mapping[str, str], shape: Shape) -> Page:
         later = Q(**{f"batch_id__{way}": batch}) | Q(batch_id=batch, **{f"position__{way}": position})
         rows = rows.filter(later)
     order = ("batch_id", "position") if ascending else ("-batch_id", "-position")
-    candidates = list(rows.order_by(*order)[: limit + 1])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")  # which takes longer to prepare than the rest
+        candidates = list(rows.order_by(*order)[: limit + 1])
+    wanted = _yes(given, "attachments")
     told = list(_told(candidates[:limit]))
+    if wanted:
+        told = _as_many_as_fit(told)
     found = [(one, one.statement) for one in told if one.statement is not None]
-    page = Page(
-        [_complete(one, statement, shape) for one, statement in found],
-        _files_of([one.row for one, _ in found]) if _yes(given, "attachments") else [],
-    )
+    page = Page([_complete(one, statement, shape) for one, statement in found], _files_of(told) if wanted else [])
     if len(told) < len(candidates):
         return replace(page, more=urlencode({**given, "cursor": _cursor_of(candidates[len(told) - 1])}))
     return page
 
 
-def _files_of(rows: Iterable[Statement]) -> list[File]:
+def _as_many_as_fit(told: list[_Told]) -> list[_Told]:
+    """With their files; at least one."""
+    batches = {one.row.batch_id for one in told}
+    lengths = AttachedFile.objects.filter(batch_id__in=batches).annotate(length=Length("content"))
+    left = {(batch, sha2): length for batch, sha2, length in lengths.values_list("batch_id", "sha2", "length")}
+    size = 0
+    for number, one in enumerate(told):
+        size += sum(left.pop(key, 0) for key in _files(one))
+        if size > MOST_OPENED and number:
+            return told[:number]
+    return told
+
+
+def _files(told: _Told) -> set[tuple[int, str]]:
+    spoken_of = attachments.spoken_of(told.statement) if told.statement else ()
+    return {(told.row.batch_id, sha2) for sha2 in spoken_of}
+
+
+def _files_of(told: Iterable[_Told]) -> list[File]:
     """Each once."""
-    kept = StatementAttachment.objects.filter(statement_id__in=[row.pk for row in rows])
-    by_hash = {one.sha2: File(one.content_type, one.sha2, bytes(one.content)) for one in kept}
+    wanted = set[tuple[int, str]]().union(*(_files(one) for one in told))
+    kept = AttachedFile.objects.filter(
+        batch_id__in={batch for batch, _ in wanted}, sha2__in={sha2 for _, sha2 in wanted}
+    )
+    by_hash = {
+        one.sha2: File(one.content_type, one.sha2, bytes(one.content))
+        for one in kept
+        if (one.batch_id, one.sha2) in wanted
+    }
     return list(by_hash.values())
 
 
@@ -177,7 +206,7 @@ def _condition(given: Mapping[str, str]) -> Q | None:
         named.append(verb := _key(Verb.objects.filter(iri=given["verb"])))
         parts.append(Q(verb_id=verb))
     if "activity" in given:
-        named.append(activity := _key(Activity.objects.filter(iri=given["activity"])))
+        named.append(activity := _key(Activity.objects.filter(iri=name_of(given["activity"]))))
         related = _yes(given, "related_activities")
         parts.append(Q(activities__contains=[activity]) if related else Q(object_id=activity))
     if "agent" in given:
@@ -257,7 +286,8 @@ def consistent_through() -> datetime.datetime:
     """Until when every statement stored can be found: what is being stored began after it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(min(xact_start), clock_timestamp()) FROM pg_stat_activity"
+            # The moment before it was looked who writes: whoever begins after it is no earlier.
+            "SELECT least(min(xact_start), statement_timestamp()) FROM pg_stat_activity"
             " WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
         )
         found: datetime.datetime = cursor.fetchone()[0]

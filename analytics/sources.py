@@ -59,18 +59,13 @@ def of_basic(header: str, *, may_be_stale: bool = False) -> EventSource:
     return _with(key, secret if colon else "", may_be_stale=may_be_stale)
 
 
-def of_bearer(header: str) -> EventSource:
+def of_bearer(header: str, *, may_be_stale: bool = False) -> EventSource:
     """By `Authorization: Bearer key:secret`, as senders of Caliper have one field for both. Raises Unknown."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         raise Unknown("Send key:secret of an event source as a Bearer token.")
     key, _, secret = token.strip().partition(":")
-    return _with(key, secret, may_be_stale=True)
-
-
-def forget(source: EventSource) -> None:
-    """What this process remembers of it is not true any more."""
-    _SEEN.pop(source.key, None)
+    return _with(key, secret, may_be_stale=may_be_stale)
 
 
 def forget_all() -> None:

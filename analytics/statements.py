@@ -34,6 +34,7 @@ VIEWING: dict[str, Kind] = {
     f"{ADL}/terminated": Kind.TERMINATED,
 }
 MOST_SEGMENTS = 1_000
+MOST_LEVELS = 50
 # Of a name that is kept in an index.
 MOST_BYTES = 2_000
 
@@ -233,6 +234,18 @@ def _in_words(error: str) -> str:
     return error.replace("`$.", "`").replace("- at `$`", "").strip()
 
 
+def _check_nesting(extensions: Extensions | UnsetType) -> None:
+    """Everything else has a depth of its own. Who reads it later may have less room than who took it in."""
+    level = [one for one in extensions.values() if isinstance(one, (dict, list))] if extensions else []
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MOST_LEVELS:
+            raise ValueError(f"An extension has at most {MOST_LEVELS} levels")
+        inside = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
+        level = [value for value in inside if isinstance(value, (dict, list))]
+
+
 class Part(Struct, forbid_unknown_fields=True, rename="camel", frozen=True):
     """Nothing but what the specification names, in exactly that spelling; null is no value (part 2 §2.2)."""
 
@@ -359,6 +372,7 @@ class Definition(Part, frozen=True):
     steps: list[Component] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
+        _check_nesting(self.extensions)
         if self.interaction_type is UNSET:
             told = self.correct_responses_pattern, self.choices, self.scale, self.source, self.target, self.steps
             if any(one is not UNSET for one in told):
@@ -402,6 +416,9 @@ class Result(Part, frozen=True):
     response: Text = UNSET
     duration: Annotated[str, Meta(pattern=DURATION)] | UnsetType = UNSET
     extensions: Extensions | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _check_nesting(self.extensions)
 
 
 Some: TypeAlias = Activity | list[Activity] | UnsetType
@@ -448,6 +465,9 @@ class Context(Part, frozen=True):
     language: Language | UnsetType = UNSET
     statement: StatementRef | UnsetType = UNSET
     extensions: Extensions | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _check_nesting(self.extensions)
 
     @property
     def people(self) -> list[Person]:

@@ -70,6 +70,9 @@ def redact(value: object, name: str = "") -> object:
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: cleans every value of an event except the bookkeeping of logging itself."""
+    if isinstance(event.get("request"), str):
+        # The address alone: a question may name people.
+        event["request"] = event["request"].partition("?")[0]
     for key in [key for key in event if not key.startswith("_")]:
         if key != "exc_info":
             event[key] = redact(event[key], key)

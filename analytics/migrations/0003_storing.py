@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import json
+import zlib
+from typing import Any
+
 import django.utils.timezone
 from django.db import migrations, models
 
@@ -31,35 +36,39 @@ BEGIN
     PERFORM pg_current_xact_id();
     batch := nextval('analytics_batch_id');
     moment := clock_timestamp();
-    -- One query for all tables: every table is written in the order of its keys, after the statements themselves.
+    -- One query for all tables: every table is written in the order of its keys. All wait for the statements, by
+    -- counting them: PostgreSQL would begin with the last ones, and a repetition would be noticed at the end.
     WITH told AS MATERIALIZED (
         SELECT * FROM json_to_recordset(said) AS row(
             id uuid, position smallint, verb int, actor int, object int, registration uuid, refers uuid,
-            activities int[], agents int[], about smallint, voids uuid, occurred timestamptz, session uuid, kind smallint,
+            activities int[], agents int[], about int, voids uuid, occurred timestamptz, session uuid, kind smallint,
             "at" float8, "to" float8, segments float8[], parent int, response text, success bool)
     ), statements AS (
         INSERT INTO analytics_statement (id, stored, batch_id, position, verb_id, actor_id, object_id, registration,
                                          refers, activities, agents, about)
         SELECT id, moment, batch, position, verb, actor, object, registration, refers, activities, agents, about
         FROM told ORDER BY id
+        RETURNING 1
+    ), stored AS (
+        SELECT count(*) AS number FROM statements
     ), views AS (
         INSERT INTO analytics_viewevent (batch_id, stored, position, statement_id, occurred, activity_id,
                                          identity_id, session_id, kind, "at", "to", segments)
         SELECT batch, moment, position, id, coalesce(occurred, moment), object, actor, session, kind, "at", "to",
                segments
-        FROM told WHERE kind IS NOT NULL
+        FROM told WHERE kind IS NOT NULL AND (SELECT number FROM stored) > 0
     ), answers AS (
         INSERT INTO analytics_answerevent (batch_id, stored, position, statement_id, occurred, activity_id,
                                            parent_id, identity_id, response, success)
         SELECT batch, moment, position, id, coalesce(occurred, moment), object, parent, actor, response, success
-        FROM told WHERE response IS NOT NULL
+        FROM told WHERE response IS NOT NULL AND (SELECT number FROM stored) > 0
     ), voids AS (
         INSERT INTO analytics_statementvoid (target, voided_by, batch_id)
-        SELECT voids, id, batch FROM told WHERE voids IS NOT NULL ORDER BY voids
+        SELECT voids, id, batch FROM told WHERE voids IS NOT NULL AND (SELECT number FROM stored) > 0 ORDER BY voids
         ON CONFLICT (target) DO NOTHING
     )
     INSERT INTO analytics_statementbatch (id, stored, source_id, statements, version, body)
-    VALUES (batch, moment, by_source, how_many, in_version, whole);
+    SELECT batch, moment, by_source, how_many, in_version, whole FROM stored WHERE number > 0;
     RETURN 'stored';
 EXCEPTION
     -- Of the statements' ids alone: the other tables have no key that two requests could share.
@@ -74,15 +83,33 @@ ERASED = "UPDATE analytics_statement SET erased = true WHERE digest = ''"
 DIGESTS = (
     "UPDATE analytics_statement SET digest = CASE WHEN erased THEN ''::bytea ELSE sha256(id::text::bytea) END"
 )
-# Of statements that are there, those about whom they are cannot be told from others they mention.
-ABOUT = "UPDATE analytics_statement SET about = cardinality(agents)"
 VOIDED_IN = """
 UPDATE analytics_statementvoid void SET batch_id = statement.batch_id
 FROM analytics_statement statement WHERE statement.id = void.voided_by
 """
 
 
+def tell_about_and_refers(apps: Any, _schema_editor: Any) -> None:
+    """Of statements that are there, from what they say."""
+    # Pure rules, without models of today.
+    from analytics.statements import Malformed, read  # noqa: PLC0415
+
+    statements = apps.get_model("analytics", "Statement").objects
+    for batch in apps.get_model("analytics", "StatementBatch").objects.order_by("id").iterator(chunk_size=100):
+        told = json.loads(zlib.decompress(bytes(batch.body)))
+        for row in statements.filter(batch_id=batch.id, erased=False):
+            row.about = len(row.agents)
+            with contextlib.suppress(Malformed, IndexError):
+                one = read(json.dumps(told[row.position]).encode())[1][0]
+                row.about, row.refers = min(one.about, len(row.agents)), one.refers
+            row.save(update_fields=["about", "refers"])
+
+
 class Migration(migrations.Migration):
+    """Going back: what the digests were made of is compared no more. A repetition of an earlier statement is then a
+    contradiction.
+    """
+
     dependencies = [("analytics", "0002_first_stored_problem_login")]
 
     operations = [
@@ -95,25 +122,23 @@ class Migration(migrations.Migration):
         migrations.AlterField("statement", "digest", models.BinaryField(max_length=16, default=b"")),
         migrations.RemoveField("statement", "digest"),
         migrations.AddField("statement", "refers", models.UUIDField(null=True)),
-        migrations.AddField("statement", "about", models.PositiveSmallIntegerField(db_default=0)),
-        migrations.RunSQL(ABOUT, migrations.RunSQL.noop),
+        migrations.AddField("statement", "about", models.IntegerField(db_default=0)),
+        migrations.RunPython(tell_about_and_refers, migrations.RunPython.noop),
         migrations.CreateModel(
-            "StatementAttachment",
+            "AttachedFile",
             [
                 (
                     "id",
                     models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
-                ("statement_id", models.UUIDField()),
+                ("batch_id", models.BigIntegerField()),
                 ("stored", models.DateTimeField(default=django.utils.timezone.now, db_index=True)),
                 ("sha2", models.CharField(max_length=128)),
                 ("content_type", models.CharField(max_length=255)),
                 ("content", models.BinaryField()),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=["statement_id", "sha2"], name="one_file_of_a_statement")
-                ]
+                "constraints": [models.UniqueConstraint(fields=["batch_id", "sha2"], name="one_file_of_a_request")]
             },
         ),
         migrations.RunSQL(STORE, DROP_STORE),

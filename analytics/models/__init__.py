@@ -3,10 +3,10 @@ from __future__ import annotations
 from .documents import Document
 from .events import (
     AnswerEvent,
+    AttachedFile,
     EventSource,
     RawDrop,
     Statement,
-    StatementAttachment,
     StatementBatch,
     StatementVoid,
     Verb,
@@ -19,6 +19,7 @@ from .rollups import PollAnswer, ViewSession, ViewUser, ViewUserDay
 __all__ = [
     "Activity",
     "AnswerEvent",
+    "AttachedFile",
     "Document",
     "Erasure",
     "EventSource",
@@ -31,7 +32,6 @@ __all__ = [
     "RosterLearner",
     "SectionFigures",
     "Statement",
-    "StatementAttachment",
     "StatementBatch",
     "StatementVoid",
     "StudentLook",

@@ -10,8 +10,6 @@ from django.db.models import Q
 from .media import Activity
 from .people import Identity
 
-CONTENT_TYPE_LETTERS = 255
-
 
 class Document(models.Model):
     """Of an activity and a person together it is a state, of one of them alone a profile."""
@@ -24,7 +22,7 @@ class Document(models.Model):
     registration = models.UUIDField(null=True)
     # `stateId` or `profileId`.
     key = models.TextField()
-    content_type = models.CharField(max_length=CONTENT_TYPE_LETTERS)
+    content_type = models.CharField(max_length=255)
     content = models.BinaryField()
     updated_at = models.DateTimeField()
 

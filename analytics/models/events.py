@@ -20,6 +20,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from ..playback import Kind
+
 # Of what this system says itself.
 PLAYER, FILES = OUR_KEYS = ("player", "csv-files")
 
@@ -100,7 +102,7 @@ class Statement(models.Model):
     stored = models.DateTimeField()
     batch_id = models.BigIntegerField()
     position = models.PositiveSmallIntegerField()
-    # Nothing is left of it but its id, so that it is not stored again.
+    # Neither what it said nor about whom is left, but its id, so that it is not stored again.
     erased = models.BooleanField(db_default=False)
     # Keys without constraints: checking four of them would cost more than storing the row.
     verb_id = models.IntegerField()
@@ -112,7 +114,7 @@ class Statement(models.Model):
     # Every activity and every agent anywhere in it; the first `about` agents are its actor and its object.
     activities = ArrayField(models.IntegerField(), default=list)
     agents = ArrayField(models.IntegerField(), default=list)
-    about = models.PositiveSmallIntegerField(db_default=0)
+    about = models.IntegerField(db_default=0)
 
     class Meta:
         indexes = [models.Index(fields=["batch_id", "position"]), BrinIndex(fields=["stored"])]
@@ -121,10 +123,10 @@ class Statement(models.Model):
         return str(self.id)
 
 
-class StatementAttachment(models.Model):
-    """A file that came with a statement."""
+class AttachedFile(models.Model):
+    """A file that came with a request, for those of its statements that speak of it."""
 
-    statement_id = models.UUIDField()
+    batch_id = models.BigIntegerField()
     stored = models.DateTimeField(default=timezone.now, db_index=True)
     # In hexadecimal digits.
     sha2 = models.CharField(max_length=128)
@@ -132,7 +134,7 @@ class StatementAttachment(models.Model):
     content = models.BinaryField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["statement_id", "sha2"], name="one_file_of_a_statement")]
+        constraints = [models.UniqueConstraint(fields=["batch_id", "sha2"], name="one_file_of_a_request")]
 
     def __str__(self) -> str:
         return self.sha2
@@ -203,15 +205,6 @@ class RawDrop(models.Model):
 class ViewEvent(models.Model):
     """A Video Profile statement, as far as it tells what was played."""
 
-    class Kind(models.IntegerChoices):
-        INITIALIZED = 0
-        PAUSED = 1
-        SEEKED = 2
-        PLAYED = 3
-        INTERACTED = 4
-        COMPLETED = 5
-        TERMINATED = 6
-
     pk = models.CompositePrimaryKey("batch_id", "position", "stored")
     batch_id = models.BigIntegerField()
     position = models.PositiveSmallIntegerField()
@@ -222,7 +215,7 @@ class ViewEvent(models.Model):
     # None: nobody in particular.
     identity_id = models.IntegerField(null=True)
     session_id = models.UUIDField()
-    kind = models.SmallIntegerField(choices=Kind)
+    kind = models.SmallIntegerField(choices=[(kind.value, kind.name.capitalize()) for kind in Kind])
     # Seconds in the media: where it happened, and for a jump where it went.
     at = models.FloatField(null=True)
     to = models.FloatField(null=True)

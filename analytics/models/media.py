@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 MAX_SECONDS = 7 * 24 * 3600
 
 
+def name_of(iri: str) -> str:
+    """The address of a media here, as people copy it from their browser, is the media's name but for a slash."""
+    return iri.rstrip("/") if iri.startswith(f"{settings.SITE_URL}/watch/") else iri
+
+
 class ActivityQuerySet(models.QuerySet["Activity"]):
     def without_media(self) -> ActivityQuerySet:
         """Under which something was watched that counts nowhere."""

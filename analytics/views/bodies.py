@@ -10,9 +10,9 @@ class TooLarge(Exception):
     status = 413
 
 
-def body_of(request: HttpRequest) -> bytes:
-    """Raises TooLarge beyond EVENTS_MAX_BYTES, without reading further."""
-    most = settings.EVENTS_MAX_BYTES
+def body_of(request: HttpRequest, *, most: int | None = None) -> bytes:
+    """Raises TooLarge beyond `most` or EVENTS_MAX_BYTES, without reading further."""
+    most = min(most or settings.EVENTS_MAX_BYTES, settings.EVENTS_MAX_BYTES)
     declared = request.headers.get("Content-Length", "")
     # Django's own limit answers 400 and is meant for forms: read past it.
     body = b"" if declared.isdigit() and int(declared) > most else request.read(most + 1)

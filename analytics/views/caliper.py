@@ -20,12 +20,16 @@ from .bodies import TooLarge, body_of
 def events(request: HttpRequest) -> HttpResponse:
     """Success has no body; a repeated event is a success."""
     try:
-        source = sources.of_bearer(request.headers.get("Authorization", ""))
+        header = request.headers.get("Authorization", "")
+        source = sources.of_bearer(header, may_be_stale=True)
         if request.content_type != "application/json":
             return _error(415, "Send application/json.")
         told, reads = read(msgspec.json.encode(statements_of(body_of(request))))
         if reads:
             ingest.store(source, told, reads, version=ingest.VERSION)
+        else:
+            # Nothing is stored that would notice that the source was revoked.
+            sources.of_bearer(header, may_be_stale=False)
     except sources.Unknown as error:
         answer = _error(401, str(error))
         answer["WWW-Authenticate"] = 'Bearer realm="echo_lms"'

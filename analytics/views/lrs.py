@@ -18,6 +18,8 @@ from .bodies import TooLarge, body_of
 
 VERSIONS = ("1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0")
 _FORM = "application/x-www-form-urlencoded"
+# A form is taken apart before it is known who sends it.
+FORM_BYTES = 256 * 1024
 # What stands in a form instead of in the headers (part 3 §1.3).
 _AS_HEADERS = (
     "Authorization",
@@ -130,17 +132,14 @@ def _of_a_form(request: HttpRequest, given: Mapping[str, str], headers: dict[str
         raise Malformed("With method in the address, everything else is in the form.")
     if headers.get("content-type", "").partition(";")[0].strip() != _FORM:
         raise Malformed(f"With method in the address, send {_FORM}.")
-    try:
-        pairs = parse_qsl(
-            body_of(request).decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=100
-        )
-    except ValueError:
-        raise Malformed("This form cannot be read.") from None
-    form = dict(pairs)
-    if len(form) < len(pairs):
-        raise Malformed("A field of the form is given twice.")
+    form = _fields(body_of(request, most=FORM_BYTES))
     del headers["content-type"]
+    if "X-Experience-API-Version" in form:
+        # A page of another site can send such a form, and browsers add credentials that were typed once.
+        headers.pop("authorization", None)
     headers |= {name.lower(): form.pop(name) for name in _AS_HEADERS if name in form}
+    if headers.get("x-experience-api-version", "").startswith("2"):
+        raise Malformed("Version 2.0 knows no requests in forms.")
     content = form.pop("content", None)
     method = given["method"].upper()
     if method in ("POST", "PUT"):
@@ -148,6 +147,18 @@ def _of_a_form(request: HttpRequest, given: Mapping[str, str], headers: dict[str
             raise Malformed("What is sent is the field content of the form.")
         headers.setdefault("content-type", "application/json")
     return Call(request, method, headers, form, (content or "").encode())
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """Raises Malformed."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=100)
+    except ValueError:
+        raise Malformed("This form cannot be read.") from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Malformed("A field of the form is given twice.")
+    return fields
 
 
 def check_parameters(given: Mapping[str, str], needed: Collection[str], others: Collection[str] = ()) -> None:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from analytics import attachments, erasure, partitions
+from analytics import attachments, erasure, partitions, retrieval
 from analytics.attachments import SIGNATURE, File
-from analytics.models import Learner, RawDrop, Statement, StatementAttachment
+from analytics.models import AttachedFile, Learner, RawDrop, Statement
 from tests.support.xapi import HOME, Sender, account, credentials, statement
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +81,7 @@ def test_a_file_of_two_statements_is_sent_and_given_once(sender):
 
     _, files = given_back(sender.get(attachments="true"))
     assert list(files) == [picture.sha2]
-    assert StatementAttachment.objects.count() == 2
+    assert AttachedFile.objects.count() == 1
 
 
 def test_without_being_asked_for_no_file_is_given(sender):
@@ -97,7 +97,7 @@ def test_a_repetition_stores_no_file_again(sender):
     told = statement(attachments=spoken_of(picture))
     assert [send(sender, told, picture).status_code for _ in range(2)] == [200, 200]
 
-    assert StatementAttachment.objects.count() == 1
+    assert AttachedFile.objects.count() == 1
 
 
 def test_a_file_elsewhere_needs_no_part(sender):
@@ -157,15 +157,35 @@ def test_parts_that_cannot_be_told_apart(sender, kind, body):
     assert json.loads(answer.content)["error"]
 
 
+@pytest.mark.parametrize("kind", ["text", f"text/{'x' * 300}", "text/plain\0"])
+def test_a_kind_that_cannot_be_given_back(sender, kind):
+    odd = file(kind=kind)
+    assert send(sender, statement(attachments=spoken_of(odd)), odd).status_code == 400
+
+
+def test_a_page_ends_before_too_many_files_are_opened(sender, monkeypatch):
+    for number in range(4):
+        one = file(bytes(1000) + bytes([number]))
+        send(sender, statement(attachments=spoken_of(one)), one)
+    monkeypatch.setattr(retrieval, "MOST_OPENED", 4000)  # of all four the statements fit
+    page, files = given_back(sender.get(attachments="true"))
+    rest, others = given_back(sender.client.get(page["more"], headers=sender._headers()))
+
+    assert [len(page["statements"]), len(files), len(rest["statements"]), len(others)] == [3, 3, 1, 1]
+    assert not rest["more"]
+
+
 # --- What goes ------------------------------------------------------------------------------------------
-def test_a_file_is_erased_with_its_statement(sender):
-    picture = file()
-    told = [statement(actor=account(name), attachments=spoken_of(picture)) for name in ("gone", "stays")]
-    send(sender, told, picture)
+def test_a_file_is_erased_with_the_last_statement_that_speaks_of_it(sender):
+    shared, alone = file(), file(b"2")
+    gone = statement(actor=account("gone"), attachments=spoken_of(shared, alone))
+    stays = statement(actor=account("stays"), attachments=spoken_of(shared))
+    send(sender, [gone, stays], shared, alone)
     erasure.erase(Learner.objects.get(identities__key=f"account:{HOME}|gone"), by=None)
 
-    kept = StatementAttachment.objects.get()
-    assert str(kept.statement_id) == told[1]["id"]
+    assert [one.sha2 for one in AttachedFile.objects.all()] == [shared.sha2]
+    erasure.erase(Learner.objects.get(identities__key=f"account:{HOME}|stays"), by=None)
+    assert not AttachedFile.objects.exists()
 
 
 def test_a_file_goes_with_its_month(sender):
@@ -175,7 +195,7 @@ def test_a_file_goes_with_its_month(sender):
     RawDrop.objects.create(month=tomorrow, until=tomorrow, batches=1, statements=1)
     partitions.forget_dropped_statements()
 
-    assert not StatementAttachment.objects.exists()
+    assert not AttachedFile.objects.exists()
 
 
 # --- Signatures -----------------------------------------------------------------------------------------
@@ -235,6 +255,13 @@ def test_what_means_the_same_may_be_written_in_another_way(sender, key):
     assert send_signed(sender, told, signature(signed, key)).status_code == 200
 
 
+def test_a_signature_names_no_authority(sender, key):
+    told = statement()
+    signed = told | {"authority": {"objectType": "Agent", "mbox": "mailto:someone@example.edu"}}
+    answer = send_signed(sender, told, signature(signed, key))
+    assert (answer.status_code, "authority" in answer.content.decode()) == (400, True)
+
+
 @pytest.mark.parametrize("signed", [[], "x", None, {}, {"actor": 1}])
 def test_a_signature_of_what_is_no_statement(sender, key, signed):
     assert send_signed(sender, statement(), signature(signed, key)).status_code == 400
@@ -246,6 +273,11 @@ def test_a_signature_is_of_one_of_three_kinds(sender):
     assert send_signed(sender, told, by_secret).status_code == 400
     nonsense = file(b"no.signature", "application/octet-stream")
     assert send_signed(sender, told, nonsense).status_code == 400
+
+
+def test_a_signature_of_something_that_never_ends(sender, key):
+    token = jwt.PyJWS().encode(b"[" * 100_000, key, "RS256")
+    assert send_signed(sender, statement(), file(token.encode(), "application/octet-stream")).status_code == 400
 
 
 def test_a_signature_says_that_it_is_one(sender, key):

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from analytics import folding, sources
-from analytics.models import Poll, PollAnswer, Statement, ViewEvent, ViewUser
+from analytics.models import EventSource, Poll, PollAnswer, Statement, ViewEvent, ViewUser
 from tests.support import timetable, viewing
 
 pytestmark = pytest.mark.django_db
@@ -184,3 +184,9 @@ def test_what_is_refused(send, client, token):
     assert (
         client.post("/caliper/events", "{}", content_type="application/json", headers=headers).status_code == 401
     )
+
+
+def test_a_revoked_source_is_refused_although_there_is_nothing_to_store(send):
+    assert send(event("Started", "https://e.org/m")).status_code == 200
+    sources.revoke(EventSource.objects.get())
+    assert send().status_code == 401

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from analytics import folding, identities, playback
 from analytics.models import Activity, Identity, Media, Poll, PollAnswer, RawDrop, StatementBatch
 from analytics.models.media import MAX_SECONDS
+from analytics.playback import Kind
 from tests.support import timetable, viewing
-from tests.support.viewing import NOON, Kind
+from tests.support.viewing import NOON
 
 pytestmark = pytest.mark.django_db
 SECOND = datetime.timedelta(seconds=1)

@@ -76,6 +76,16 @@ def test_structured_events_hide_secrets_too(log):
     assert SECRET not in stream.getvalue()
 
 
+def test_of_a_request_the_address_alone_is_logged(log):
+    logger, stream = log
+    event = structlog.wrap_logger(logger, processors=structlog.get_config()["processors"])
+
+    event.warning("request_failed", request="GET /xAPI/statements?agent=ada@example.edu")
+
+    assert "GET /xAPI/statements" in stream.getvalue()
+    assert "ada" not in stream.getvalue()
+
+
 def test_an_error_report_hides_the_code_of_the_callback_and_local_variables():
     request = RequestFactory().get("/lms/api/oauth2/complete", {"code": SECRET, "state": "abc"})
     try:

@@ -24,6 +24,7 @@ from analytics.models import (
     StatementVoid,
     ViewEvent,
 )
+from analytics.playback import Kind
 from configurations.models import ApiConfiguration
 from directory.models import LmsCourse, RosterEntry
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 # Of the tests' lectures; a Wednesday, in a summer term.
 NOON = datetime.datetime(2026, 5, 6, 12, tzinfo=datetime.UTC)
-Kind = ViewEvent.Kind
 
 
 # --- Media, polls, people -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics import sources
 from analytics.models import EventSource
+from analytics.models.events import OUR_KEYS
 
 
 class Command(BaseCommand):
@@ -42,12 +43,13 @@ class Command(BaseCommand):
             sources.revoke(self._named(options["name"]))
             self.stdout.write(f"{options['name']} can send nothing any more.")
         else:
-            for source in EventSource.objects.all():
+            for source in EventSource.objects.exclude(key__in=OUR_KEYS):
                 self.stdout.write(f"{source.name}\t{source.key}\t{'in use' if source.is_active else 'revoked'}")
 
     def _named(self, name: str) -> EventSource:
         try:
-            return EventSource.objects.get(name=name)
+            # Our own player and files are not for revoking.
+            return EventSource.objects.exclude(key__in=OUR_KEYS).get(name=name)
         except EventSource.DoesNotExist:
             raise CommandError(f'There is no event source "{name}".') from None
 
