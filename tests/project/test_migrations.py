@@ -35,7 +35,7 @@ OLD, NEW = ("analytics", "0002_first_stored_problem_login"), ("analytics", "0004
 
 @pytest.mark.django_db(transaction=True)
 def test_statements_and_sessions_of_before_keep_what_they_say(django_db_serialized_rollback):
-    told = [
+    told: list[dict[str, Any] | None] = [
         {
             "actor": MEMBERS,
             "object": {"id": "https://e.org/a"},
