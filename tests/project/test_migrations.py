@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from typing import Any
 from uuid import UUID
 
 import pytest
