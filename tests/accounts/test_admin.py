@@ -62,15 +62,13 @@ def test_admin_sign_in_refuses_to_lead_to_another_site(as_admin, client, target)
 
 def test_admin_shows_only_what_administrators_work_with(as_admin):
     names = {model._meta.label for model in django_admin.site._registry}
+    events = {"Activity", "Erasure", "EventSource", "Learner", "Media", "RawDrop", "StudentLook"}
     directory = {"Directory", "LmsInstructor", "LmsCourse", "RefreshRun"}
     places = {"Campus", "Building", "Room", "Term", "NonTeachingDay"}
     courses = {"Organization", "Department", "Course", "Section", "SchedulerScope"}
     assert names == {
         "accounts.User",
-        *(
-            f"analytics.{name}"
-            for name in ("Erasure", "EventSource", "Learner", "Media", "RawDrop", "StudentLook")
-        ),
+        *(f"analytics.{name}" for name in events),
         "configurations.ApiConfiguration",
         "configurations.ConnectionEvent",
         *(f"directory.{name}" for name in directory),
