@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
+import psycopg
 from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -43,6 +44,9 @@ WRONG_DATA = (
     zlib.error,
 )
 STATEMENTS = 10_000
+# What a batch touches lies all over its tables. As PostgreSQL takes disks for turning ones, it would rather read
+# whole tables than follow an index some thousand times.
+PLAN = "SET LOCAL random_page_cost = 1.1"
 
 Pair: TypeAlias = tuple[int, int | None]
 
@@ -104,6 +108,7 @@ def _fold(limit: int) -> int:
             return 0
         batches, count = _waiting(cursor, limit)
         if batches:
+            cursor.execute(PLAN)
             touched = _Touched()
             _fold_views(cursor, batches, touched)
             _fold_answers(cursor, batches, touched)
@@ -391,44 +396,44 @@ def _save_sessions(cursor: CursorWrapper, sessions: Sessions, told: Events, touc
         plays, watched = session.plays(where.length), session.watched(where.length)
         day = _day(session.started, zone)
         rows.append(
-            {
-                "section_id": where.section,
-                "media_id": key.media,
-                "learner_id": key.learner,
-                "session_id": key.session,
-                "started": session.started,
-                "first_stored": session.stored,
-                "day": day,
-                "last_at": session.now.last[0] if session.now.last else session.started,
-                "state": msgspec.msgpack.encode(session),
-                "plays": [second for stretch in plays for second in stretch],
-                "seconds": total(plays),
-                "watched": _multirange(watched),
-                "watched_seconds": total(watched),
-            }
+            (
+                where.section,
+                *key,
+                session.started,
+                session.stored,
+                day,
+                session.now.last[0] if session.now.last else session.started,
+                f'"{{{",".join(f"{low},{high}" for low, high in plays)}}}"',
+                total(plays),
+                f'"{{{",".join(f"[{low},{high})" for low, high in watched)}}}"',
+                total(watched),
+            )
         )
         touched.days.add((key.media, key.learner, day))
         if not plays:
             touched.emptied.add((key.media, key.learner))
-    # One parameter: a dozen arrays take as long to store and longer to write.
-    cursor.execute(_SAVE_SESSIONS, [msgspec.json.encode(rows).decode()])
+    states = [msgspec.msgpack.encode(session) for session in sessions.values()]
+    # By psycopg's own cursor, which sends states as they are: as text they take longer to read than all the rest.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as plain:
+        plain.execute(_SAVE_SESSIONS, [*map(_array, zip(*rows, strict=True)), states])
 
 
 _SAVE_SESSIONS = """
 INSERT INTO analytics_viewsession
-    (section_id, media_id, learner_id, session_id, started, first_stored, day, last_at, state, plays, seconds,
-     watched, watched_seconds)
+    (section_id, media_id, learner_id, session_id, started, first_stored, day, last_at, plays, seconds, watched,
+     watched_seconds, state)
 SELECT section_id, media_id, learner_id, session_id, timestamptz 'epoch' + started * interval '1 microsecond',
        timestamptz 'epoch' + first_stored * interval '1 microsecond', day,
-       timestamptz 'epoch' + last_at * interval '1 microsecond', decode(state, 'base64'), plays, seconds, watched,
-       watched_seconds
-FROM json_to_recordset(%s) AS row(
-    section_id bigint, media_id int, learner_id int, session_id uuid, started bigint, first_stored bigint,
-    day date, last_at bigint, state text, plays int[], seconds int, watched int4multirange, watched_seconds int)
+       timestamptz 'epoch' + last_at * interval '1 microsecond', plays::int[], seconds, watched, watched_seconds,
+       state
+FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::uuid[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[],
+            %s::text[], %s::int[], %s::int4multirange[], %s::int[], %b::bytea[]) AS row(
+    section_id, media_id, learner_id, session_id, started, first_stored, day, last_at, plays, seconds, watched,
+    watched_seconds, state)
 ON CONFLICT (media_id, session_id, learner_id) DO UPDATE SET
     section_id = excluded.section_id, started = excluded.started, first_stored = excluded.first_stored,
-    day = excluded.day, last_at = excluded.last_at, state = excluded.state, plays = excluded.plays,
-    seconds = excluded.seconds, watched = excluded.watched, watched_seconds = excluded.watched_seconds
+    day = excluded.day, last_at = excluded.last_at, plays = excluded.plays, seconds = excluded.seconds,
+    watched = excluded.watched, watched_seconds = excluded.watched_seconds, state = excluded.state
 """
 
 
@@ -438,12 +443,8 @@ def _day(started: Moment, zone: datetime.tzinfo) -> datetime.date:
 
 
 def _array(values: Iterable[object]) -> str:
-    """Of numbers, keys or dates, as PostgreSQL writes it: lists of ten thousand take psycopg ten times as long."""
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
-
-
-def _multirange(stretches: Iterable[Stretch]) -> str:
-    return "{" + ",".join(f"[{low},{high})" for low, high in stretches) + "}"
+    """Of numbers, keys, dates or quoted text, as PostgreSQL writes it: lists take psycopg ten times as long."""
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
 
 
 # --- Answers --------------------------------------------------------------------------------------------
@@ -546,45 +547,51 @@ def _sum_up(cursor: CursorWrapper, touched: _Touched) -> None:
             cursor.execute(_DAYS_GONE.format(same=same), parameters)
             cursor.execute(_USERS_GONE.format(same=same), parameters)
         if days:
-            cursor.execute(_DAYS.format(same=same), [_array(column) for column in zip(*days, strict=True)])
-            pairs = {row[:2] for row in days}
-            cursor.execute(_USERS.format(same=same), [_array(column) for column in zip(*pairs, strict=True)])
+            cursor.execute(_SUMS.format(same=same), [_array(column) for column in zip(*days, strict=True)])
     _sum_up_answers(cursor, touched.answers)
 
 
-# A view of at least five per cent of the media counts apart.
-_DAYS = """
-INSERT INTO analytics_viewuserday
-    (section_id, day, media_id, learner_id, views, views_5, seconds, last_at, watched)
-SELECT session.section_id, session.day, session.media_id, session.learner_id, count(*),
-       count(*) FILTER (WHERE session.watched_seconds * 20 >= media.duration_seconds),
-       sum(session.seconds), max(session.last_at), range_agg(session.watched)
-FROM unnest(%s::int[], %s::int[], %s::date[]) AS touched(media_id, learner_id, day)
-JOIN analytics_viewsession session
-  ON session.media_id = touched.media_id AND session.learner_id {same} AND session.day = touched.day
-JOIN analytics_media media ON media.id = session.media_id
-WHERE session.seconds > 0
-GROUP BY session.section_id, session.day, session.media_id, session.learner_id
-ON CONFLICT (section_id, day, media_id, learner_id) DO UPDATE SET
-    views = excluded.views, views_5 = excluded.views_5, seconds = excluded.seconds,
-    last_at = excluded.last_at, watched = excluded.watched
-"""
-_USERS = """
-INSERT INTO analytics_viewuser
-    (section_id, media_id, learner_id, views, views_5, seconds, watched_seconds, first_at, last_at, watched)
-SELECT section_id, media_id, learner_id, views, views_5, seconds, analytics_covered(watched), first_at, last_at,
-       watched
-FROM (
-    SELECT session.section_id, session.media_id, session.learner_id, count(*) AS views,
-           count(*) FILTER (WHERE session.watched_seconds * 20 >= media.duration_seconds) AS views_5,
-           sum(session.seconds) AS seconds, min(session.started) AS first_at, max(session.last_at) AS last_at,
-           range_agg(session.watched) AS watched
-    FROM unnest(%s::int[], %s::int[]) AS touched(media_id, learner_id)
+# A view of at least five per cent of the media counts apart. Of a single session the length is known already.
+_SUMS = """
+WITH touched AS (
+    SELECT * FROM unnest(%s::int[], %s::int[], %s::date[]) AS row(media_id, learner_id, day)
+), one AS MATERIALIZED (
+    SELECT session.section_id, session.media_id, session.learner_id, session.day, session.started, session.last_at,
+           session.seconds, session.watched, session.watched_seconds,
+           session.watched_seconds * 20 >= media.duration_seconds AS of_5
+    FROM (SELECT DISTINCT media_id, learner_id FROM touched) AS touched
     JOIN analytics_viewsession session
       ON session.media_id = touched.media_id AND session.learner_id {same}
     JOIN analytics_media media ON media.id = session.media_id
     WHERE session.seconds > 0
-    GROUP BY session.section_id, session.media_id, session.learner_id
+), summed_days AS (
+    INSERT INTO analytics_viewuserday
+        (section_id, day, media_id, learner_id, views, views_5, seconds, watched_seconds, last_at, watched)
+    SELECT section_id, day, media_id, learner_id, views, views_5, seconds,
+           CASE views WHEN 1 THEN watched_seconds ELSE analytics_covered(watched) END, last_at, watched
+    FROM (
+        SELECT one.section_id, one.day, one.media_id, one.learner_id, count(*) AS views,
+               count(*) FILTER (WHERE one.of_5) AS views_5, sum(one.seconds) AS seconds,
+               max(one.watched_seconds) AS watched_seconds, max(one.last_at) AS last_at,
+               range_agg(one.watched) AS watched
+        FROM touched
+        JOIN one ON one.media_id = touched.media_id AND one.learner_id {same} AND one.day = touched.day
+        GROUP BY one.section_id, one.day, one.media_id, one.learner_id
+    ) AS summed
+    ON CONFLICT (section_id, day, media_id, learner_id) DO UPDATE SET
+        views = excluded.views, views_5 = excluded.views_5, seconds = excluded.seconds,
+        watched_seconds = excluded.watched_seconds, last_at = excluded.last_at, watched = excluded.watched
+)
+INSERT INTO analytics_viewuser
+    (section_id, media_id, learner_id, views, views_5, seconds, watched_seconds, first_at, last_at, watched)
+SELECT section_id, media_id, learner_id, views, views_5, seconds,
+       CASE views WHEN 1 THEN watched_seconds ELSE analytics_covered(watched) END, first_at, last_at, watched
+FROM (
+    SELECT section_id, media_id, learner_id, count(*) AS views, count(*) FILTER (WHERE of_5) AS views_5,
+           sum(seconds) AS seconds, max(watched_seconds) AS watched_seconds, min(started) AS first_at,
+           max(last_at) AS last_at, range_agg(watched) AS watched
+    FROM one
+    GROUP BY section_id, media_id, learner_id
 ) AS summed
 ON CONFLICT (section_id, media_id, learner_id) DO UPDATE SET
     views = excluded.views, views_5 = excluded.views_5, seconds = excluded.seconds,

@@ -94,7 +94,7 @@ person AS (
     SELECT learner_id, place FROM unnest(%(people)s::int[]) WITH ORDINALITY AS one(learner_id, place)
 )
 SELECT person.place, 'view', seen.section_id, media.id, seen.day, seen.views, seen.seconds,
-       least(analytics_covered(seen.watched)::float8 / media.duration_seconds, 1), NULL, NULL, NULL
+       least(seen.watched_seconds::float8 / media.duration_seconds, 1), NULL, NULL, NULL
 FROM analytics_viewuserday seen
 JOIN analytics_media media ON media.id = seen.media_id AND media.published_at <= %(now)s
 JOIN student ON student.section_id = seen.section_id AND student.learner_id = seen.learner_id

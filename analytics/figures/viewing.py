@@ -36,24 +36,28 @@ media AS (
     WHERE media.section_id = ANY(%(sections)s)
 )"""
 # Each pair of media and learner once, over all days of the selection. Of a pair that was never seen outside of
-# them, the sum over all time stands; of the others the ranges of the days are merged. The two keys in one number,
-# and IN instead of a join: else PostgreSQL expects one match or millions, and sorts where it should hash.
+# them, the sum over all time stands; of the others the days are added up, and their ranges merged if there are
+# several. The two keys in one number, and IN instead of a join: else PostgreSQL expects one match or millions, and
+# sorts where it should hash.
 PAIRS = """
-pair AS (
-    SELECT section_id, media_id, learner_id, views, views_5, seconds, watched_seconds AS watched, last_at
+candidate AS MATERIALIZED (
+    SELECT section_id, media_id, learner_id, views, views_5, seconds, watched_seconds AS watched, last_at,
+           first_at >= %(starts_at)s AND last_at < %(ends_at)s AS inside
     FROM analytics_viewuser
-    WHERE section_id = ANY(%(sections)s) AND first_at >= %(starts_at)s AND last_at < %(ends_at)s
+    WHERE section_id = ANY(%(sections)s) AND first_at < %(ends_at)s AND last_at >= %(starts_at)s
+),
+pair AS (
+    SELECT section_id, media_id, learner_id, views, views_5, seconds, watched, last_at FROM candidate WHERE inside
   UNION ALL
     SELECT seen.section_id, seen.media_id, seen.learner_id,
            sum(seen.views)::int, sum(seen.views_5)::int, sum(seen.seconds)::int,
-           (SELECT sum(upper(one) - lower(one)) FROM unnest(range_agg(seen.watched)) one)::int,
+           CASE count(*) WHEN 1 THEN max(seen.watched_seconds) ELSE
+               (SELECT sum(upper(one) - lower(one)) FROM unnest(range_agg(seen.watched)) one)::int END,
            max(seen.last_at)
     FROM analytics_viewuserday seen
     WHERE seen.section_id = ANY(%(sections)s) AND seen.day BETWEEN %(first)s AND %(last)s
       AND (seen.media_id::bigint << 32) + coalesce(seen.learner_id, 0) IN (
-        SELECT (media_id::bigint << 32) + coalesce(learner_id, 0) FROM analytics_viewuser
-        WHERE section_id = ANY(%(sections)s) AND first_at < %(ends_at)s AND last_at >= %(starts_at)s
-          AND NOT (first_at >= %(starts_at)s AND last_at < %(ends_at)s))
+        SELECT (media_id::bigint << 32) + coalesce(learner_id, 0) FROM candidate WHERE NOT inside)
     GROUP BY seen.section_id, seen.media_id, seen.learner_id
 )"""
 # Of the pairs (or days) that count; `student` is NULL for others, and everything of nobody in particular is kept.

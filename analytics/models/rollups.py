@@ -67,6 +67,7 @@ class ViewUserDay(models.Model):
     # Of at least five per cent of the media.
     views_5 = models.IntegerField()
     seconds = models.IntegerField()
+    watched_seconds = models.IntegerField()
     last_at = models.DateTimeField()
     watched = IntegerMultirangeField()
 

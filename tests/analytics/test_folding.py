@@ -33,12 +33,15 @@ def sums(table: str = "viewuser", of: Media | None = None) -> dict[tuple[Any, ..
     who = "learner_id, day" if table == "viewuserday" else "learner_id"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {who}, views, views_5, seconds, watched::text FROM analytics_{table}"  # noqa: S608 - our own
+            f"SELECT {who}, views, views_5, seconds, watched::text,"  # noqa: S608 - our own
+            f" watched_seconds = analytics_covered(watched) FROM analytics_{table}"
             " WHERE %(media)s::int IS NULL OR media_id = %(media)s",
             {"media": of.pk if of else None},
         )
-        width = len(who.split())
-        return {row[:width]: row[width:] for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    assert all(row[-1] for row in rows)
+    width = len(who.split())
+    return {row[:width]: row[width:-1] for row in rows}
 
 
 def figures_of(learner: Any) -> tuple[Any, ...]:

@@ -56,6 +56,7 @@ def test_statements_and_sessions_of_before_keep_what_they_say(django_db_serializ
             for key, agents in enumerate(([1, 2, 3], [1], [])):
                 cursor.execute(STATEMENT, [UUID(int=key), key, b"" if key == 2 else b"x" * 16, agents])
             cursor.execute(SESSION)
+            cursor.execute(USER_DAY)
 
         MigrationExecutor(connection).migrate([NEW])
         with connection.cursor() as cursor:
@@ -65,6 +66,8 @@ def test_statements_and_sessions_of_before_keep_what_they_say(django_db_serializ
             assert [(plays, seconds, bytes(state)) for plays, seconds, state in cursor.fetchall()] == [
                 ([5, 10, 0, 7], 10, b"")
             ]
+            cursor.execute("SELECT watched_seconds FROM analytics_viewuserday")
+            assert cursor.fetchall() == [(15,)]
 
         MigrationExecutor(connection).migrate([OLD])
         with connection.cursor() as cursor:
@@ -74,7 +77,7 @@ def test_statements_and_sessions_of_before_keep_what_they_say(django_db_serializ
             assert cursor.fetchall() == [('{"[5,10)","[0,7)"}',)]
     finally:
         with connection.cursor() as cursor:
-            for table in ("statement", "statementbatch", "viewsession"):
+            for table in ("statement", "statementbatch", "viewsession", "viewuserday"):
                 cursor.execute(f"TRUNCATE analytics_{table}")
         call_command("migrate", verbosity=0)
 
@@ -97,4 +100,9 @@ INSERT INTO analytics_viewsession
      plays, inferred, claimed, seconds, watched)
 VALUES (1, 1, 1, gen_random_uuid(), now(), now(), current_date, now(), gen_random_uuid(), false,
         '{"[5,10)","[0,7)"}', false, '{}', 12, '{[0,10)}')
+"""
+USER_DAY = """
+INSERT INTO analytics_viewuserday
+    (section_id, day, media_id, learner_id, views, views_5, seconds, last_at, watched)
+VALUES (1, current_date, 1, 1, 2, 2, 30, now(), '{[0,10),[20,25)}')
 """
