@@ -134,8 +134,9 @@ def _of_a_form(request: HttpRequest, given: Mapping[str, str], headers: dict[str
         raise Malformed(f"With method in the address, send {_FORM}.")
     form = _fields(body_of(request, most=FORM_BYTES))
     del headers["content-type"]
-    if "X-Experience-API-Version" in form:
-        # A page of another site can send such a form, and browsers add credentials that were typed once.
+    if "x-experience-api-version" not in headers:
+        # A page of another site can send such a form, to which browsers add credentials that were typed once. What
+        # it cannot send without our leave is a header of its own.
         headers.pop("authorization", None)
     headers |= {name.lower(): form.pop(name) for name in _AS_HEADERS if name in form}
     if headers.get("x-experience-api-version", "").startswith("2"):

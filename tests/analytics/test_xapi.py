@@ -181,6 +181,13 @@ def test_a_page_of_another_site_sends_nothing_in_our_name(client):
     assert form(client, "POST", fields, Authorization=credentials()[1]).status_code == 401
 
 
+def test_a_form_with_the_header_of_a_version_may_have_its_credentials_there_too(client):
+    headers = {"Authorization": credentials()[1], "X-Experience-API-Version": "1.0.3"}
+    fields = {"content": json.dumps(statement())}
+    assert form(client, "POST", fields, **headers).status_code == 200
+    assert form(client, "POST", fields | {"X-Experience-API-Version": "0.8"}, **headers).status_code == 400
+
+
 def test_a_large_form_is_not_taken_apart(client):
     assert form(client, "POST", {"content": "x" * 300_000}).status_code == 413
 
