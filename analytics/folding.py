@@ -308,7 +308,7 @@ def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) ->
         session.stored = min(session.stored, new.stored)
         if session.started != before:
             touched.gone([(key.media, key.learner, _day(before, zone))])
-    _save_sessions(cursor, {key: session for key, session in sessions.items() if key not in anew}, told, touched)
+    _save_sessions({key: session for key, session in sessions.items() if key not in anew}, told, touched)
     _read_keys_anew(cursor, anew, touched)
 
 
@@ -383,10 +383,10 @@ def _read_sessions_anew(
             sessions[key] = session = Session.beginning(all_of_it.stored, all_of_it.events)
             session.add(all_of_it.events, all_of_it.where.length)
             session.claim(all_of_it.claimed, all_of_it.where.length)
-    _save_sessions(cursor, sessions, told, touched)
+    _save_sessions(sessions, told, touched)
 
 
-def _save_sessions(cursor: CursorWrapper, sessions: Sessions, told: Events, touched: _Touched) -> None:
+def _save_sessions(sessions: Sessions, told: Events, touched: _Touched) -> None:
     if not sessions:
         return
     rows = []
@@ -403,9 +403,9 @@ def _save_sessions(cursor: CursorWrapper, sessions: Sessions, told: Events, touc
                 session.stored,
                 day,
                 session.now.last[0] if session.now.last else session.started,
-                f'"{{{",".join(f"{low},{high}" for low, high in plays)}}}"',
+                _quoted(second for stretch in plays for second in stretch),
                 total(plays),
-                f'"{{{",".join(f"[{low},{high})" for low, high in watched)}}}"',
+                _quoted(f"[{low},{high})" for low, high in watched),
                 total(watched),
             )
         )
@@ -443,8 +443,13 @@ def _day(started: Moment, zone: datetime.tzinfo) -> datetime.date:
 
 
 def _array(values: Iterable[object]) -> str:
-    """Of numbers, keys, dates or quoted text, as PostgreSQL writes it: lists take psycopg ten times as long."""
+    """Of numbers, keys, dates or arrays, as PostgreSQL writes it: lists take psycopg ten times as long."""
     return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+
+
+def _quoted(values: Iterable[object]) -> str:
+    """An array, or a multirange, within an array."""
+    return f'"{_array(values)}"'
 
 
 # --- Answers --------------------------------------------------------------------------------------------
