@@ -44,9 +44,6 @@ WRONG_DATA = (
     zlib.error,
 )
 STATEMENTS = 10_000
-# What a batch touches lies all over its tables. As PostgreSQL takes disks for turning ones, it would rather read
-# whole tables than follow an index some thousand times.
-PLAN = "SET LOCAL random_page_cost = 1.1"
 
 Pair: TypeAlias = tuple[int, int | None]
 
@@ -108,7 +105,6 @@ def _fold(limit: int) -> int:
             return 0
         batches, count = _waiting(cursor, limit)
         if batches:
-            cursor.execute(PLAN)
             touched = _Touched()
             _fold_views(cursor, batches, touched)
             _fold_answers(cursor, batches, touched)
@@ -314,10 +310,12 @@ def _fold_views(cursor: CursorWrapper, batches: list[int], touched: _Touched) ->
 
 def _known_sessions(cursor: CursorWrapper, keys: Collection[SessionKey]) -> dict[SessionKey, Session | None]:
     """None: it was kept in another way than today, and has to be read anew."""
+    # OFFSET 0: each by its index. PostgreSQL's guess would at times be to read the whole table instead.
     cursor.execute(
         "SELECT session.media_id, session.learner_id, session.session_id::text, session.state"
         " FROM unnest(%s::int[], %s::uuid[]) AS wanted(media_id, session_id)"
-        " JOIN analytics_viewsession session USING (media_id, session_id)",
+        " CROSS JOIN LATERAL (SELECT * FROM analytics_viewsession session"
+        "   WHERE session.media_id = wanted.media_id AND session.session_id = wanted.session_id OFFSET 0) session",
         [_array(key.media for key in keys), _array(key.session for key in keys)],
     )
     return {SessionKey(*key): _remembered(state) for *key, state in cursor.fetchall()}
@@ -556,7 +554,8 @@ def _sum_up(cursor: CursorWrapper, touched: _Touched) -> None:
     _sum_up_answers(cursor, touched.answers)
 
 
-# A view of at least five per cent of the media counts apart. Of a single session the length is known already.
+# A view of at least five per cent of the media counts apart. Of a single session it is known how much was watched.
+# OFFSET 0: each pair by its index, and not by its media alone.
 _SUMS = """
 WITH touched AS (
     SELECT * FROM unnest(%s::int[], %s::int[], %s::date[]) AS row(media_id, learner_id, day)
@@ -565,10 +564,11 @@ WITH touched AS (
            session.seconds, session.watched, session.watched_seconds,
            session.watched_seconds * 20 >= media.duration_seconds AS of_5
     FROM (SELECT DISTINCT media_id, learner_id FROM touched) AS touched
-    JOIN analytics_viewsession session
-      ON session.media_id = touched.media_id AND session.learner_id {same}
+    CROSS JOIN LATERAL (
+        SELECT * FROM analytics_viewsession session
+        WHERE session.media_id = touched.media_id AND session.learner_id {same} AND session.seconds > 0 OFFSET 0
+    ) session
     JOIN analytics_media media ON media.id = session.media_id
-    WHERE session.seconds > 0
 ), summed_days AS (
     INSERT INTO analytics_viewuserday
         (section_id, day, media_id, learner_id, views, views_5, seconds, watched_seconds, last_at, watched)

@@ -137,9 +137,9 @@ def _ask(parameters: Sequence[Any]) -> Outcome:
 
 
 def _asked(parameters: Sequence[Any]) -> Outcome:
-    """By psycopg's own cursor: what Django's sends is written out as text and planned anew for each request."""
+    """By psycopg's own cursor: Django's would write the parameters, a body among them, into the query."""
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(_STORE, parameters, prepare=True)
+        cursor.execute(_STORE, parameters)
         (outcome,) = cursor.fetchone() or ("",)
     return Outcome(outcome)
 

@@ -10,13 +10,10 @@ import analytics.models.rollups
 # In the order in which they are meant if they happen in one moment: pause, jump, play.
 KINDS = "UPDATE analytics_viewevent SET kind = CASE kind WHEN 1 THEN 3 WHEN 2 THEN 1 ELSE 2 END WHERE kind IN (1, 2, 3)"
 KINDS_BACK = "UPDATE analytics_viewevent SET kind = CASE kind WHEN 3 THEN 1 WHEN 1 THEN 2 ELSE 3 END WHERE kind IN (1, 2, 3)"
-WATCHED = """
-UPDATE analytics_viewsession SET watched_seconds = analytics_covered(watched);
-UPDATE analytics_viewuserday SET watched_seconds = analytics_covered(watched);
-"""
+WATCHED_DAYS = "UPDATE analytics_viewuserday SET watched_seconds = analytics_covered(watched)"
 FLAT = """
 ALTER TABLE analytics_viewsession ADD COLUMN flat integer[] NOT NULL DEFAULT '{}';
-UPDATE analytics_viewsession SET flat = ARRAY(
+UPDATE analytics_viewsession SET watched_seconds = analytics_covered(watched), flat = ARRAY(
     SELECT unnest(ARRAY[lower(stretch), upper(stretch)]) FROM unnest(plays) WITH ORDINALITY AS one(stretch, place)
     ORDER BY place);
 ALTER TABLE analytics_viewsession DROP COLUMN plays;
@@ -47,6 +44,8 @@ class Migration(migrations.Migration):
     dependencies = [("analytics", "0003_storing")]
 
     operations = [
+        # First, so that what is rewritten below has its room at once.
+        migrations.RunSQL(ROOM, NO_ROOM),
         migrations.RunSQL(KINDS, KINDS_BACK),
         migrations.AlterField(
             "viewevent",
@@ -75,7 +74,7 @@ class Migration(migrations.Migration):
         migrations.AlterField("viewsession", "state", models.BinaryField()),
         migrations.AddField("viewsession", "watched_seconds", models.IntegerField(default=0)),
         migrations.AddField("viewuserday", "watched_seconds", models.IntegerField(default=0)),
-        migrations.RunSQL(WATCHED, migrations.RunSQL.noop),
+        migrations.RunSQL(WATCHED_DAYS, migrations.RunSQL.noop),
         migrations.AlterField("viewuserday", "watched_seconds", models.IntegerField()),
         # From, to, from, to…: ranges take PostgreSQL three times as long to read.
         migrations.RunSQL(FLAT, RANGES, state_operations=[migrations.AlterField("viewsession", "plays", PLAYS)]),
@@ -89,5 +88,4 @@ class Migration(migrations.Migration):
         migrations.RemoveField("viewsession", "playing"),
         migrations.RemoveField("viewsession", "inferred"),
         migrations.RemoveField("viewsession", "claimed"),
-        migrations.RunSQL(ROOM, NO_ROOM),
     ]

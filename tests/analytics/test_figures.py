@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from analytics.figures.definitions import Part
 from analytics.figures.everything import everything
 from analytics.figures.selection import Asked, Range, Selection, sections_of, select
 from analytics.models import Media, Poll, SectionFigures
+from analytics.playback import Kind
 from tests.support import timetable, viewing
 
 if TYPE_CHECKING:
@@ -482,6 +484,21 @@ def test_days_are_those_of_the_institution(instructor, settings):
 
     assert selection.last == datetime.date(2026, 6, 2)
     assert [row.views for row in tab.views_by_day(selection).rows] == [0, 0, 0, 0, 1, 1, 0]
+
+
+def test_the_midnight_after_the_last_day_is_not_of_it(instructor):
+    section = timetable.section(instructor)
+    media, student = viewing.media(section), viewing.student(section)
+    midnight = days_ago(1, hour=0)
+    viewing.watched(media, student, (0, 30), at=days_ago(2))
+    began = {"activity_id": media.activity_id, "session_id": uuid.uuid4(), "kind": Kind.PLAYED, "at": 50}
+    viewing.store([began | {"occurred": midnight}], student)
+    folding.fold_all()
+
+    asked = Asked(range=Range.OWN, first=days_ago(3).date(), last=days_ago(2).date())
+    facts = tab.read(select(asked, sections_of(instructor)).selection, [section])
+
+    assert [(row.views, row.minutes * 60) for row in tab.media_table(facts)] == [(1, 30)]
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,15 @@ def test_nobody_in_particular_has_a_row_of_their_own(lecture):
     assert sums() == {(None,): (2, 2, 120, "{[0,60)}")}
 
 
+def test_sessions_of_two_days_that_are_folded_at_once_count_once_each(lecture, student):
+    for days in (0, 1):
+        viewing.store(viewing.events_of(lecture, (0, 60), at=NOON + datetime.timedelta(days=days)), student)
+    folding.fold_all()
+
+    assert figures_of(student) == (2, 2, 120, "{[0,60)}")
+    assert [row[:3] for row in sums("viewuserday").values()] == [(1, 1, 60)] * 2
+
+
 def test_a_session_over_midnight_belongs_to_the_day_on_which_it_began(lecture, student, settings):
     settings.INSTITUTION_TIME_ZONE = "America/New_York"
     late = datetime.datetime(2026, 5, 7, 3, 58, tzinfo=datetime.UTC)
