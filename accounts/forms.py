@@ -81,7 +81,8 @@ class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # g
 
 
 def _explain_usable_password(form: forms.BaseForm) -> None:
-    """Django's own words speak of other ways to sign in; there is none here."""
-    usable = form.fields["usable_password"]
-    usable.label = "Sign-in with a password"
-    usable.help_text = "Without a password the person is known here but cannot sign in. You can set one later."
+    """Django's own words speak of other ways to sign in; there is none here. Without a password there is no choice."""
+    if "usable_password" in form.fields:
+        usable = form.fields["usable_password"]
+        usable.label = "Sign-in with a password"
+        usable.help_text = "Without a password the person is known here but cannot sign in. You can set one later."

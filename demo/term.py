@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # models can only be imported after django.setup()
     from schedules.models import Section
 
 CODES = ("MAT110", "PHI105", "BIO240")
+# Of somebody else, so that the institution has more to show than one instructor's courses.
+COLLEAGUES = ("CHE220",)
 WEEKS = 8
 ARRAY = 200
 VIDEO = Path(__file__).parent / "media" / "lecture.webm"
@@ -98,10 +100,14 @@ def _sections(instructor: User) -> list[Section]:
 
     term = Term.objects.order_by("starts_on").last()
     sections = []
-    for lms_course in LmsCourse.objects.filter(code__in=CODES).order_by("code"):
+    found = LmsCourse.objects.filter(code__in=CODES + COLLEAGUES)
+    for lms_course in sorted(found, key=lambda one: (one.code in COLLEAGUES, one.code)):
         course, _ = Course.objects.get_or_create(code=lms_course.code, defaults={"name": lms_course.name})
         section, _ = Section.objects.get_or_create(course=course, term=term, number="001")
-        SectionInstructor.objects.get_or_create(section=section, user=instructor, defaults={"is_primary": True})
+        if lms_course.code in CODES:
+            SectionInstructor.objects.get_or_create(
+                section=section, user=instructor, defaults={"is_primary": True}
+            )
         linking.link(section, lms_course, user=None)
         sections.append(section)
     call_command("refresh_directory", all=True, stdout=io.StringIO(), stderr=io.StringIO())

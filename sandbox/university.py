@@ -99,17 +99,21 @@ def demo() -> University:
 
 
 def _lectures(build: _Builder, students: list[Person]) -> None:
-    """What is recorded: a large course of the instructor and two small ones, and a student of all three."""
-    ira = next(one for one in build.made.people.values() if one.email == "instructor@demo.example")
+    """What is recorded: a large course of the instructor and two small ones, with a student of all three, and a
+    colleague's.
+    """
+    people = {one.email: one for one in build.made.people.values()}
     sasha = build.person("Sasha Student", "student@demo.example")
-    for name, code, size in (
-        ("Calculus", "MAT110", 140),
-        ("Introduction to Logic", "PHI105", 24),
-        ("Microscopy", "BIO240", 9),
+    ira, colleague = people["instructor@demo.example"], people["teacher01@demo.example"]
+    for teacher, name, code, others in (
+        (ira, "Calculus", "MAT110", [sasha, *students[6:146]]),
+        (ira, "Introduction to Logic", "PHI105", [sasha, *students[6:30]]),
+        (ira, "Microscopy", "BIO240", [sasha, *students[6:15]]),
+        (colleague, "Organic Chemistry", "CHE220", students[150:250]),
     ):
         course = build.course(name, code)
-        build.enroll(ira, course)
-        for student in [sasha, *students[len(code) : len(code) + size]]:
+        build.enroll(teacher, course)
+        for student in others:
             build.enroll(student, course, "Student")
 
 

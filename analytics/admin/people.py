@@ -61,7 +61,7 @@ class LearnerAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Learner]:
         found: QuerySet[Learner] = super().get_queryset(request)
-        return found.annotate(number_of_names=Count("identities"))
+        return found.annotate(number_of_names=Count("identities", distinct=True))
 
     @admin.display(description="Known as")
     def names(self, learner: Learner) -> str:

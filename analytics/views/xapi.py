@@ -59,7 +59,7 @@ def _post(call: Call, source: EventSource) -> HttpResponse:
 
 def _put(call: Call, source: EventSource) -> HttpResponse:
     if set(call.given) != {"statementId"}:
-        raise Malformed("PUT has one parameter, statementId.")
+        raise Malformed("PUT needs the parameter statementId in its address, and no other.")
     try:
         wanted = uuid.UUID(call.given["statementId"])
     except ValueError:

@@ -112,6 +112,18 @@ def test_adding_a_person_rejects(as_admin, scheduler, email, error):
     assert User.objects.count() == 2
 
 
+def test_somebody_without_a_password_gets_one(as_admin, person):
+    known = person("imported@example.edu")
+    known.set_unusable_password()
+    known.save()
+    address = reverse("admin:auth_user_password_change", args=[known.pk])
+    assert "usable_password" not in as_admin.get(address).context["form"].fields
+
+    as_admin.post(address, {"password1": "correct-horse-1", "password2": "correct-horse-1"})
+
+    assert User.objects.get(pk=known.pk).check_password("correct-horse-1")
+
+
 def test_making_somebody_an_administrator_opens_the_admin_to_them(as_admin, client, scheduler):
     as_admin.post(change_page(scheduler), person_row(scheduler, groups=[role("Administrators")]))
     client.force_login(scheduler, backend=MODEL_BACKEND)

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from analytics.models import Erasure, Learner, StudentLook, ViewUser
+from analytics.models import Erasure, Identity, Learner, StudentLook, ViewUser
 from tests.support import timetable, viewing
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +42,14 @@ def test_it_says_what_goes_and_what_stays_and_then_does_it(ada, as_admin, admin,
     assert not ViewUser.objects.filter(learner_id=ada.pk).exists()
     assert Erasure.objects.get().erased_by == admin
     assert as_admin.post(address).status_code == 404
+
+
+def test_a_search_does_not_change_how_many_names_somebody_has(ada, as_admin):
+    Identity.objects.create(key="account:https://canvas.example.edu/|7", learner=ada)
+    names = ada.identities.count()
+    for query in ({}, {"q": "ada@"}):
+        page = as_admin.get("/admin/analytics/learner/", query).content.decode()
+        assert f"{names} names" in page
 
 
 def test_people_are_found_and_cannot_be_changed(ada, as_admin):

@@ -44,7 +44,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{options['name']} can send nothing any more.")
         else:
             for source in EventSource.objects.exclude(key__in=OUR_KEYS):
-                self.stdout.write(f"{source.name}\t{source.key}\t{'in use' if source.is_active else 'revoked'}")
+                state = "in use" if source.is_active else "revoked"
+                reads = "\tmay read" if source.may_read else ""
+                self.stdout.write(f"{source.name}\t{source.key}\t{state}{reads}")
 
     def _named(self, name: str) -> EventSource:
         try:
