@@ -24,7 +24,7 @@ from schedules.models import Section
 
 from . import ingest
 from .answering import nobody
-from .figures.selection import zone
+from .figures.selection import today, zone
 from .figures.tab import clock
 from .identities import mailto
 from .ingest import Contradiction
@@ -83,7 +83,7 @@ def _moment(cell: str, *, american: bool) -> datetime.datetime:
     day, _, rest = cell.replace("T", " ").partition(" ")
     date = written.date(day, american=american)
     if not rest:
-        return datetime.datetime.combine(date, datetime.time(12), tzinfo=zone())
+        return _noon(date)
     try:
         found = parse_datetime(f"{date}T{rest}")
     except ValueError:
@@ -92,6 +92,17 @@ def _moment(cell: str, *, american: bool) -> datetime.datetime:
         time = written.time(rest)
         found = datetime.datetime.combine(date, time)
     return found if found.tzinfo else found.replace(tzinfo=zone())
+
+
+def _noon(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(12), tzinfo=zone())
+
+
+def day_recorded(cell: str) -> datetime.date:
+    found = written.date(cell)
+    if found > today():
+        raise ValueError(f"{cell} has not come yet.")
+    return found
 
 
 def number(cell: str) -> int:
@@ -166,6 +177,7 @@ class _Statements(FileKind):
         """By its title, and where several have it by the day of `recorded`; made if there is none and its length
         is told. `is_told`: the day was meant for this, so that a single media of another day is another one.
         """
+        title = title[:255]
         key = (section.pk, title.casefold(), recorded)
         if key not in self.media:
             found = list(Media.objects.filter(section=section, title__iexact=title).select_related("activity"))
@@ -182,7 +194,7 @@ class _Statements(FileKind):
     def _added(self, section: Section, title: str, length: int | None, made_at: datetime.datetime) -> Media:
         if not length:
             raise refuse("media", "There is no such media in the section. Give its length, and it is added.")
-        made = Media(section=section, title=title[:255], duration_seconds=length, recorded_at=made_at)
+        made = Media(section=section, title=title, duration_seconds=length, recorded_at=made_at)
         made.published_at = made_at
         self.save_fields(made, {})
         made.save()
@@ -245,7 +257,11 @@ class Views(_Statements):
         TERM,
         MEDIA,
         RECORDED,
-        Column("length", "Of the media. With it, media that are not known are added.", "0:50:00"),
+        Column(
+            "length",
+            "Of the media. With it, media that are not known are added, with the day of `recorded` or else `started`.",
+            "0:50:00",
+        ),
         EMAIL,
         LMS_ID,
         Column(
@@ -265,7 +281,7 @@ class Views(_Statements):
 
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         started = cells.read("started", moment)
-        length, recorded = cells.read("length", seconds), cells.read("recorded", written.date)
+        length, recorded = cells.read("length", seconds), cells.read("recorded", day_recorded)
         first, last = cells.read("from", seconds, 0), cells.read("to", seconds)
         watched = cells.read("seconds", seconds)
         cells.check()
@@ -279,13 +295,21 @@ class Views(_Statements):
             raise refuse("to", "Say what was watched: from and to, or seconds.")
         if last < first:
             raise refuse("to", f"It ends at {clock(last)}, and began at {clock(first)} only.")
-        media = self.media_of(section, cells.text("media"), length, started, recorded=recorded)
+        made_at = _made_at(recorded, started)
+        media = self.media_of(section, cells.text("media"), length, made_at, recorded=recorded)
         if first >= media.duration_seconds:
             raise refuse("from", f"The media ends at {clock(media.duration_seconds)}.")
         session = _id("view", media.activity.iri, _name_of(person), started.isoformat(), first, last)
         new = self.store(_sitting(media, person, session, started, first, min(last, media.duration_seconds)))
         what = f"{media.title}: {_in_words(person)}, {clock(first)}–{clock(last)}"
         return Kind.CREATED if new else Kind.UNCHANGED, media, what, []
+
+
+def _made_at(recorded: datetime.date | None, started: datetime.datetime) -> datetime.datetime:
+    """When a media that is added was recorded, as far as the row tells: not after it was watched that day."""
+    if recorded is None or recorded == started.astimezone(zone()).date():
+        return started
+    return _noon(recorded)
 
 
 def _sitting(
@@ -443,7 +467,7 @@ class Answers(_Statements):
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         answered = cells.read("answered", moment)
         correct = cells.read("correct", written.yes_or_no)
-        recorded = cells.read("recorded", written.date)
+        recorded = cells.read("recorded", day_recorded)
         cells.check()
         question, response = cells.text("question"), cells.text("response")
         if answered is None or not question or not response:

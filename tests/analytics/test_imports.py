@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from analytics import folding
 from analytics.csv_files import Answers, Views, moment, seconds
+from analytics.figures.selection import zone
 from analytics.models import Media, Poll, PollAnswer, Statement, ViewUser, ViewUserDay
 from schedules.csv_files import importing
 from schedules.csv_files.outcome import Kind, Outcome
@@ -145,6 +146,41 @@ def test_media_that_are_not_known_are_added_if_their_length_is(section, ada, tak
     take(Views, file_of(view(length="50:00"), view(media="Week 2", length="3000", to="", seconds="60")))
     assert sorted(Media.objects.values_list("title", "duration_seconds")) == [("Week 1", 3000), ("Week 2", 3000)]
     assert sorted(ViewUser.objects.values_list("seconds", flat=True)) == [60, 300]
+
+
+def test_a_media_that_is_added_has_the_day_that_the_file_tells(section, ada, take):
+    day = days_ago(6)
+    rows = [
+        view(media="Second talk", recorded=f"{day}", length="0:30:00"),
+        view(media="Second talk", recorded=f"{day}", length="0:30:00", started=f"{days_ago(2)} 11:00"),
+        view(media="Second talk", recorded=f"{day}", started=f"{days_ago(1)} 11:00"),
+    ]
+    assert [one.kind for one in take(Views, file_of(*rows))] == [Kind.CREATED] * 3
+    made = Media.objects.get()
+    assert (made.recorded_at.astimezone(zone()).date(), made.published_at) == (day, made.recorded_at)
+    assert [one.kind for one in take(Views, file_of(*rows))] == [Kind.UNCHANGED] * 3
+    assert Media.objects.get() == made
+
+
+def test_a_media_that_is_watched_on_the_day_it_was_recorded_can_be_watched_by_then(section, ada, take):
+    rows = file_of(view(recorded=f"{days_ago(3)}", length="0:30:00", started=f"{days_ago(3)} 08:15"))
+    take(Views, rows)
+    made = Media.objects.get()
+    assert f"{made.published_at.astimezone(zone()):%Y-%m-%d %H:%M}" == f"{days_ago(3)} 08:15"
+    assert [one.kind for one in take(Views, rows)] == [Kind.UNCHANGED]
+
+
+def test_a_long_title_is_the_same_media_again(section, ada, take):
+    rows = file_of(view(media="Talk " * 60, length="0:30:00"))
+    take(Views, rows)
+    assert [one.kind for one in take(Views, rows)] == [Kind.UNCHANGED]
+    assert Media.objects.count() == 1
+
+
+def test_nothing_was_recorded_on_a_day_that_has_not_come(section, ada, take):
+    tomorrow = f"{days_ago(-2)}"
+    assert f"{tomorrow} has not come yet" in problem(take(Views, file_of(view(recorded=tomorrow, length="30:00"))))
+    assert not Media.objects.exists()
 
 
 def test_by_the_id_in_the_lms(section, ada, take):
