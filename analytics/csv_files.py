@@ -55,13 +55,15 @@ LMS_ID = Column("lms_id", "The student's id in the LMS.", "1042")
 
 # --- Cells ----------------------------------------------------------------------------------------------
 def seconds(cell: str) -> int:
-    """1:02:03, 2:03 or 123."""
+    """1:02:03, 2:03 or 123; without hours as many minutes as there are: 90:00."""
     if cell.isascii() and cell.isdigit() and len(cell) < 8:
         return int(cell)
     found = _CLOCK.fullmatch(cell)
     if not found:
         raise ValueError(f"“{cell}” is no length. Write 1:02:03, or seconds.")
     hours, minutes, rest = (int(one or 0) for one in found.groups())
+    if rest > 59 or (found[1] and minutes > 59):
+        raise ValueError(f"“{cell}” is no length: minutes and seconds go to 59. Write 1:02:03, or seconds.")
     return hours * 3600 + minutes * 60 + rest
 
 
@@ -259,7 +261,8 @@ class Views(_Statements):
         RECORDED,
         Column(
             "length",
-            "Of the media. With it, media that are not known are added, with the day of `recorded` or else `started`.",
+            "Of the media. With it, media that are not known are added, with the day of `recorded` or else of "
+            "`started`.",
             "0:50:00",
         ),
         EMAIL,
@@ -299,8 +302,11 @@ class Views(_Statements):
         media = self.media_of(section, cells.text("media"), length, made_at, recorded=recorded)
         if first >= media.duration_seconds:
             raise refuse("from", f"The media ends at {clock(media.duration_seconds)}.")
+        if last > media.duration_seconds:
+            reason = f"The media ends at {clock(media.duration_seconds)}; {clock(last)} is beyond its end."
+            raise refuse("to" if cells.text("to") else "seconds", reason)
         session = _id("view", media.activity.iri, _name_of(person), started.isoformat(), first, last)
-        new = self.store(_sitting(media, person, session, started, first, min(last, media.duration_seconds)))
+        new = self.store(_sitting(media, person, session, started, first, last))
         what = f"{media.title}: {_in_words(person)}, {clock(first)}–{clock(last)}"
         return Kind.CREATED if new else Kind.UNCHANGED, media, what, []
 
@@ -399,7 +405,9 @@ class Echo360Views(Views):
     def _sittings(
         self, media: Media, person: Mapping[str, Any], day: datetime.datetime, views: int, watched: int
     ) -> list[dict[str, Any]]:
-        """As many as there were views; the time in equal parts, of which none is longer than the media."""
+        """As many as there were views; the time in equal parts, of which none is longer than the media: the sums
+        are rounded and hold what was played twice.
+        """
         told = []
         for number_, session in enumerate(_sessions(media, person, views)):
             part = min(watched * (number_ + 1) // views - watched * number_ // views, media.duration_seconds)

@@ -120,6 +120,24 @@ def test_what_cannot_have_been_watched_is_refused(section, ada, take):
     assert "It ends at 3:00" in problem(take(Views, file_of(view(**{"from": "12:30", "to": "3:00"}))))
 
 
+def test_to_the_very_end_can_be_watched(section, ada, take):
+    viewing.media(section, "Week 1", seconds=600)
+    take(Views, file_of(view(to="10:00.4"), view(**{"to": "", "from": "8:00", "seconds": "120"})))
+    assert (ViewUser.objects.get().seconds, ViewUser.objects.get().watched_seconds) == (720, 600)
+
+
+def test_what_is_refused_is_blamed_on_the_column_that_says_it(section, ada, take):
+    viewing.media(section, "Week 1", seconds=600)
+    outcomes = take(Views, file_of(view(to="11:00"), view(to="", seconds="660")))
+    assert [one.problems[0].column for one in outcomes] == ["to", "seconds"]
+
+
+def test_a_media_is_not_added_for_a_row_that_is_longer(section, ada, take):
+    outcomes = take(Views, file_of(view(length="0:03:00"), view(length="0:30:00")), good_only=True)
+    assert [one.kind for one in outcomes] == [Kind.REFUSED, Kind.CREATED]
+    assert Media.objects.get().duration_seconds == 1800
+
+
 def test_sittings_are_counted_where_they_were(section, ada, take):
     media = viewing.media(section, "Week 1")
     outcomes = take(
@@ -211,6 +229,13 @@ def test_somebody_unknown_is_kept_until_they_are_known(section, take):
         ({"to": "0:00"}, "from and to, or seconds"),
         ({"from": "soon"}, "no length"),
         ({"from": "1:2:3:4"}, "no length"),
+        ({"to": "9:99:00"}, "9:99:00"),
+        ({"to": "1:60:00"}, "minutes and seconds go to 59"),
+        ({"to": "0:00:60"}, "minutes and seconds go to 59"),
+        ({"to": "4:60"}, "minutes and seconds go to 59"),
+        ({"to": "5:00:00"}, "The media ends at 10:00; 5:00:00 is beyond its end"),
+        ({"to": "10:01"}, "The media ends at 10:00; 10:01 is beyond its end"),
+        ({"to": "", "from": "9:00", "seconds": "61"}, "The media ends at 10:00; 10:01 is beyond its end"),
     ],
 )
 def test_rows_that_cannot_be_used_say_why_and_nothing_is_saved(cells, word, section, ada, take):
@@ -265,6 +290,14 @@ def test_a_later_export_takes_the_place_of_an_earlier_one(section, ada, take):
     assert "later export" in problem(take(Views, exported()))
 
 
+def test_echo360s_time_may_be_longer_than_the_media(section, ada, take):
+    """Its sums hold what was played twice, and its lengths are rounded."""
+    rows = exported(total_views="1", duration="00:10:00", total_view_time="00:10:01")
+    assert [one.kind for one in take(Views, rows)] == [Kind.CREATED]
+    assert ViewUser.objects.get().seconds == 600
+    assert "minutes and seconds go to 59" in problem(take(Views, exported(total_view_time="0:75:00")))
+
+
 def test_month_first_and_iso_dates_are_told_apart(section, ada, take):
     day = days_ago(3)
     take(Views, exported(last_viewed=day.isoformat(), create_date=day.isoformat()))
@@ -310,6 +343,8 @@ def test_lengths_in_both_forms(number):
     assert seconds(str(number)) == number
     if hours < 1000:
         assert seconds(f"{hours}:{rest // 60:02}:{rest % 60:02}") == number
+    if number < 6000:
+        assert seconds(f"{number // 60}:{number % 60:02}") == number
 
 
 @given(st.integers(2, 360), st.booleans())
