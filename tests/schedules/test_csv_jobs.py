@@ -54,6 +54,13 @@ def test_nothing_is_saved_before_somebody_says_so(client, upload):
     assert Term.objects.get().name == "Autumn"
 
 
+@pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
+def test_the_button_that_sends_a_file_looks_like_one(kind, client, admin):
+    client.force_login(admin)
+    page = client.get(reverse("file_upload", args=[kind.name])).content.decode()
+    assert '<button type="submit" class="button">Check the file</button>' in page
+
+
 def test_a_reload_and_a_second_press_save_once(client, upload):
     address = upload(written(HEADER, GOOD))["Location"]
     client.post(address)
