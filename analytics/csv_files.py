@@ -472,14 +472,21 @@ class Answers(_Statements):
         ),
     )
 
+    needed: ClassVar[dict[str, str]] = {
+        "question": "Say what was asked.",
+        "response": "Say what was answered.",
+        "answered": "Say when it was answered.",
+    }
+
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         answered = cells.read("answered", moment)
         correct = cells.read("correct", written.yes_or_no)
         recorded = cells.read("recorded", day_recorded)
-        cells.check()
         question, response = cells.text("question"), cells.text("response")
-        if answered is None or not question or not response:
-            raise refuse("response", "Say what was asked, what was answered, and when.")
+        for column, reason in self.needed.items():
+            if not cells.text(column):
+                cells.problems.append(Problem(column, reason))
+        cells.check()
         section = self.section_of(cells)
         person = self.person_of(cells, section)
         media = self.media_of(section, cells.text("media"), None, answered, recorded=recorded)

@@ -331,6 +331,18 @@ def test_questions_that_are_not_known_are_added(section, ada, take):
     assert PollAnswer.objects.get().attempts == 2
 
 
+@pytest.mark.parametrize("column", ["question", "response", "answered"])
+def test_what_an_answer_lacks_is_said_of_its_column(column, section, ada, take):
+    viewing.media(section, "Week 1")
+    (row,) = take(Answers, file_of(answer(**{column: ""})))
+    assert [one.column for one in row.problems] == [column]
+
+
+def test_everything_that_an_answer_lacks_is_said_at_once(section, ada, take):
+    (row,) = take(Answers, file_of(answer(question="", response="", answered="soon")))
+    assert [one.column for one in row.problems] == ["answered", "question", "response"]
+
+
 def test_an_anonymous_poll_takes_no_names(section, ada, take):
     viewing.poll(viewing.media(section, "Week 1"), question="Why?", anonymous=True)
     assert "anonymous" in problem(take(Answers, file_of(answer(response="a"))))
