@@ -159,6 +159,24 @@ def test_the_same_file_again_changes_nothing(section, ada, take):
     assert list(ViewUser.objects.values()) == before
 
 
+def test_the_second_of_two_rows_about_the_same_is_refused_however_it_is_written(section, ada, take):
+    viewing.media(section, "Week 1")
+    same = view(course="alg1", media="WEEK 1", email="ADA@example.edu", to="300", section="001")
+    content = file_of(view() | {"section": ""}, view() | {"section": ""}, same, view(to="6:00") | {"section": ""})
+    outcomes = take(Views, content, good_only=True)
+    assert [one.kind for one in outcomes] == [Kind.CREATED, Kind.REFUSED, Kind.REFUSED, Kind.CREATED]
+    assert {one.problems[0].reason for one in outcomes[1:3]} == {"Line 2 is about the same. Keep one of them."}
+    assert [one.kind for one in take(Views, content)] == [
+        Kind.UNCHANGED, Kind.REFUSED, Kind.REFUSED, Kind.UNCHANGED,
+    ]  # fmt: skip
+
+
+def test_a_row_is_no_repetition_of_one_that_cannot_be_used(section, ada, take):
+    viewing.media(section, "Week 1", seconds=600)
+    outcomes = take(Views, file_of(view(to="11:00"), view(to="11:00")))
+    assert ["beyond its end" in one.problems[0].reason for one in outcomes] == [True, True]
+
+
 def test_media_that_are_not_known_are_added_if_their_length_is(section, ada, take):
     assert "length" in problem(take(Views, file_of(view())))
     take(Views, file_of(view(length="50:00"), view(media="Week 2", length="3000", to="", seconds="60")))
@@ -298,6 +316,13 @@ def test_echo360s_time_may_be_longer_than_the_media(section, ada, take):
     assert "minutes and seconds go to 59" in problem(take(Views, exported(total_view_time="0:75:00")))
 
 
+def test_of_two_rows_of_an_export_about_one_person_and_media_the_second_is_refused(section, ada, take):
+    first, second = exported().decode(), exported(media_id="6f2", total_views="1").decode()
+    outcomes = take(Views, (first + second.splitlines()[1]).encode(), good_only=True)
+    assert "Line 2 is about the same" in problem(outcomes)
+    assert ViewUser.objects.get().views == 2
+
+
 def test_month_first_and_iso_dates_are_told_apart(section, ada, take):
     day = days_ago(3)
     take(Views, exported(last_viewed=day.isoformat(), create_date=day.isoformat()))
@@ -321,6 +346,15 @@ def test_answers_to_a_poll_that_is_known(section, ada, take):
     given = PollAnswer.objects.get()
     assert (given.poll_id, given.learner_id, given.attempts) == (poll.pk, ada.pk, 2)
     assert (given.first_response, given.latest_response, given.latest_correct) == ("a", "b", True)
+
+
+def test_the_second_of_two_rows_about_one_answer_is_refused(section, ada, take):
+    viewing.poll(viewing.media(section, "Week 1"), question="Why?")
+    other = answer(response="a", answered=f"{days_ago(2)} 18:30")
+    outcomes = take(Answers, file_of(answer(response="a"), answer(response="Choice a"), other), good_only=True)
+    assert [one.kind for one in outcomes] == [Kind.CREATED, Kind.REFUSED, Kind.CREATED]
+    assert "Line 2 is about the same" in problem(outcomes)
+    assert PollAnswer.objects.get().attempts == 2
 
 
 def test_questions_that_are_not_known_are_added(section, ada, take):
