@@ -22,13 +22,13 @@ from schedules.csv_files.outcome import Kind, Problem, Refusal, refuse
 from schedules.csv_files.reading import Table
 from schedules.models import Section
 
-from . import ingest
+from . import identities, ingest
 from .answering import nobody
 from .figures.selection import today, zone
 from .figures.tab import clock
 from .identities import mailto
 from .ingest import Contradiction
-from .models import EventSource, Media, Poll, Statement, StatementVoid, ViewEvent
+from .models import Activity, EventSource, Media, Poll, Statement, StatementVoid, ViewEvent
 from .statements import ANSWERED, VIDEO, VOIDED, Malformed
 
 if TYPE_CHECKING:
@@ -176,12 +176,14 @@ class _Statements(FileKind):
         *,
         recorded: datetime.date | None,
         is_told: bool = True,
-    ) -> Media:
+    ) -> tuple[Media, list[Difference]]:
         """By its title, and where several have it by the day of `recorded`; made if there is none and its length
-        is told. `is_told`: the day was meant for this, so that a single media of another day is another one.
+        is told, which is the difference. `is_told`: the day was meant for this, so that a single media of another
+        day is another one.
         """
         title = title[:255]
         key = (section.pk, title.casefold(), recorded)
+        added: list[Difference] = []
         if key not in self.media:
             found = list(Media.objects.filter(section=section, title__iexact=title).select_related("activity"))
             chosen = found if recorded is None or (len(found) == 1 and not is_told) else _of_day(found, recorded)
@@ -191,8 +193,11 @@ class _Statements(FileKind):
                 )
             if found and not chosen:
                 raise refuse("media", f"None of this title was recorded on {recorded}.")
-            self.media[key] = chosen[0] if chosen else self._added(section, title, length, made_at)
-        return self.media[key]
+            if not chosen:
+                chosen = [self._added(section, title, length, made_at)]
+                added = [("New media", "", _described(chosen[0]))]
+            self.media[key] = chosen[0]
+        return self.media[key], added
 
     def _added(self, section: Section, title: str, length: int | None, made_at: datetime.datetime) -> Media:
         if not length:
@@ -203,8 +208,9 @@ class _Statements(FileKind):
         made.save()
         return made
 
-    def store(self, statements: list[dict[str, Any]]) -> bool:
-        """False if all of it was there already. Raises Refusal."""
+    def store(self, statements: list[dict[str, Any]], person: Mapping[str, Any]) -> tuple[bool, list[Difference]]:
+        """False if all of it was there already; and whom it adds. Raises Refusal."""
+        is_known = bool(identities.known([_key_of(person)]))
         keys = [uuid.UUID(one["id"]) for one in statements]
         new = len(keys) - Statement.objects.filter(pk__in=keys).count()
         try:
@@ -213,7 +219,9 @@ class _Statements(FileKind):
             raise Refusal(Problem("", "Something else was imported for this row before.")) from None
         except Malformed as error:
             raise Refusal(Problem("", str(error))) from None
-        return bool(new)
+        # Who was erased is not met again by what is there already.
+        added = [("New person", "", _in_words(person))] if new and not is_known else []
+        return bool(new), added
 
     def settle(self, *, passed: bool) -> None:
         super().settle(passed=passed)
@@ -223,6 +231,11 @@ class _Statements(FileKind):
 
 def _of_day(media: Collection[Media], day: datetime.date) -> list[Media]:
     return [one for one in media if one.recorded_at.astimezone(zone()).date() == day]
+
+
+def _described(media: Media) -> str:
+    day = media.recorded_at.astimezone(zone()).date()
+    return f"{media.title} ({day}, {clock(media.duration_seconds)})"
 
 
 def _names(section: Section) -> set[str]:
@@ -241,6 +254,12 @@ def _id(*parts: object) -> uuid.UUID:
 
 def _name_of(person: Mapping[str, Any]) -> str:
     return str(person["mbox"] if "mbox" in person else "|".join(person["account"].values()))
+
+
+def _key_of(person: Mapping[str, Any]) -> str:
+    if "mbox" in person:
+        return str(person["mbox"])
+    return identities.account(person["account"]["homePage"], person["account"]["name"])
 
 
 def _in_words(person: Mapping[str, Any]) -> str:
@@ -300,7 +319,7 @@ class Views(_Statements):
         if last < first:
             raise refuse("to", f"It ends at {clock(last)}, and began at {clock(first)} only.")
         made_at = _made_at(recorded, started)
-        media = self.media_of(section, cells.text("media"), length, made_at, recorded=recorded)
+        media, added = self.media_of(section, cells.text("media"), length, made_at, recorded=recorded)
         if first >= media.duration_seconds:
             raise refuse("from", f"The media ends at {clock(media.duration_seconds)}.")
         if last > media.duration_seconds:
@@ -308,9 +327,9 @@ class Views(_Statements):
             raise refuse("to" if cells.text("to") else "seconds", reason)
         session = _id("view", media.activity.iri, _name_of(person), started.isoformat(), first, last)
         self.note(session, cells)
-        new = self.store(_sitting(media, person, session, started, first, last))
+        new, met = self.store(_sitting(media, person, session, started, first, last), person)
         what = f"{media.title}: {_in_words(person)}, {clock(first)}–{clock(last)}"
-        return Kind.CREATED if new else Kind.UNCHANGED, media, what, []
+        return Kind.CREATED if new else Kind.UNCHANGED, media, what, added + met
 
 
 def _made_at(recorded: datetime.date | None, started: datetime.datetime) -> datetime.datetime:
@@ -386,7 +405,7 @@ class Echo360Views(Views):
         section = self.section_of(cells)
         own = Cells(cells.line, {"email": cells.text("email_address")}, cells.problems)
         person = self.person_of(own, section)
-        media = self.media_of(
+        media, added = self.media_of(
             section,
             cells.text("media_name"),
             length,
@@ -401,9 +420,9 @@ class Echo360Views(Views):
         if StatementVoid.objects.filter(target__in=keys).exists():
             raise refuse("last_viewed", "A later export was imported for this already.")
         replaced = self._replaced(media, person, keys)
-        new = self.store(statements + replaced) if statements or replaced else False
-        kind = Kind.UNCHANGED if not new else Kind.CHANGED if replaced else Kind.CREATED
-        return kind, media, what, []
+        new, met = self.store(statements + replaced, person) if statements or replaced else (False, [])
+        kind = Kind.UNCHANGED if not (new or added) else Kind.CHANGED if replaced else Kind.CREATED
+        return kind, media, what, added + met
 
     def _sittings(
         self, media: Media, person: Mapping[str, Any], day: datetime.datetime, views: int, watched: int
@@ -492,7 +511,7 @@ class Answers(_Statements):
         cells.check()
         section = self.section_of(cells)
         person = self.person_of(cells, section)
-        media = self.media_of(section, cells.text("media"), None, answered, recorded=recorded)
+        media, _ = self.media_of(section, cells.text("media"), None, answered, recorded=recorded)
         poll = Poll.objects.filter(media=media, question__iexact=question).select_related("activity").first()
         if poll is not None and poll.anonymous:
             raise refuse("question", "This poll is anonymous: nothing may be stored of who answered it.")
@@ -508,9 +527,12 @@ class Answers(_Statements):
             "timestamp": answered.astimezone(datetime.UTC).isoformat(),
         }
         self.note(statement["id"], cells)
-        new = self.store([statement])
+        # What was imported a moment ago becomes a poll when it is folded.
+        is_known = poll is not None or Activity.objects.filter(iri=iri).exists()
+        asked: list[Difference] = [] if is_known else [("New question", "", question)]
+        new, met = self.store([statement], person)
         what = f"{question}: {_in_words(person)}, {response}"
-        return Kind.CREATED if new else Kind.UNCHANGED, media, what[:500], []
+        return Kind.CREATED if new else Kind.UNCHANGED, media, what[:500], asked + met
 
 
 def _definition(question: str) -> dict[str, Any]:

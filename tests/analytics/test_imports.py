@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import datetime
+import html
 import io
+import re
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import folding
+from analytics import erasure, folding
 from analytics.csv_files import Answers, Views, moment, seconds
 from analytics.figures.selection import zone
-from analytics.models import Media, Poll, PollAnswer, Statement, ViewUser, ViewUserDay
+from analytics.models import Learner, Media, Poll, PollAnswer, Statement, ViewUser, ViewUserDay
 from schedules.csv_files import importing
 from schedules.csv_files.outcome import Kind, Outcome
 from tests.support import timetable, viewing
@@ -219,6 +223,49 @@ def test_nothing_was_recorded_on_a_day_that_has_not_come(section, ada, take):
     assert not Media.objects.exists()
 
 
+def told(outcomes: list[Outcome]) -> list[list[tuple[str, str, str]]]:
+    return [list(one.differences) for one in outcomes]
+
+
+def test_what_views_would_add_is_said_where_it_is_added(section, ada, take):
+    viewing.media(section, "Week 1")
+    rows = [
+        view(),
+        view(media="Wek 1", length="0:50:00", recorded=f"{days_ago(9)}"),
+        view(media="wek 1", started=f"{days_ago(1)}"),
+        view(email="later@example.edu"),
+        view(email="Later@example.edu", started=f"{days_ago(1)}"),
+        view(email="", lms_id="77"),
+    ]
+    outcomes = take(Views, file_of(*rows))
+    new_media = ("New media", "", f"Wek 1 ({days_ago(9)}, 50:00)")
+    assert told(outcomes) == [
+        [],
+        [new_media],
+        [],
+        [("New person", "", "later@example.edu")],
+        [],
+        [("New person", "", "77")],
+    ]
+    assert told(take(Views, file_of(*rows))) == [[]] * 6
+
+
+def test_what_a_refused_row_would_have_added_is_said_of_the_next_one(section, take):
+    rows = [view(length="0:03:00"), view(length="0:30:00"), view(length="0:30:00", started=f"{days_ago(1)}")]
+    outcomes = take(Views, file_of(*rows), good_only=True)
+    added = [("New media", "", f"Week 1 ({days_ago(3)}, 30:00)"), ("New person", "", "ada@example.edu")]
+    assert told(outcomes) == [[], added, []]
+
+
+def test_somebody_who_was_erased_is_not_new_when_nothing_is_stored(section, take):
+    viewing.media(section, "Week 1")
+    content = file_of(view())
+    assert told(take(Views, content)) == [[("New person", "", "ada@example.edu")]]
+    erasure.erase(Learner.objects.get(), by=None)
+    assert [(one.kind, one.differences) for one in take(Views, content)] == [(Kind.UNCHANGED, ())]
+    assert not Learner.objects.exists()
+
+
 def test_by_the_id_in_the_lms(section, ada, take):
     viewing.media(section, "Week 1")
     take(Views, file_of(view(email="", lms_id="1042")))
@@ -295,6 +342,18 @@ def test_an_export_of_echo360_is_read_as_it_is(section, ada, take):
     seen = ViewUser.objects.get()
     assert (seen.learner_id, seen.views, seen.seconds, seen.watched_seconds) == (ada.pk, 2, 900, 450)
     assert ViewUserDay.objects.get().day == days_ago(3)
+
+
+def test_what_an_export_would_add_is_said(section, ada, take):
+    assert told(take(Views, exported(email_address="later@example.edu"))) == [
+        [("New media", "", f"Week 1 ({days_ago(9)}, 10:00)"), ("New person", "", "later@example.edu")]
+    ]
+    (row,) = take(Views, exported(media_name="Week 2", total_views="0", total_view_time="0"))
+    assert (row.kind, row.differences) == (
+        Kind.CREATED, (("New media", "", f"Week 2 ({days_ago(9)}, 10:00)"),),
+    )  # fmt: skip
+    again = take(Views, exported(media_name="Week 2", total_views="0", total_view_time="0"))
+    assert [(one.kind, one.differences) for one in again] == [(Kind.UNCHANGED, ())]
 
 
 def test_a_later_export_takes_the_place_of_an_earlier_one(section, ada, take):
@@ -377,6 +436,23 @@ def test_everything_that_an_answer_lacks_is_said_at_once(section, ada, take):
     assert [one.column for one in row.problems] == ["answered", "question", "response"]
 
 
+def test_what_answers_would_add_is_said_where_it_is_added(section, ada, take):
+    viewing.poll(viewing.media(section, "Week 1"), question="Why?")
+    rows = [
+        answer(response="a"),
+        answer(question="Wy?"),
+        answer(question="wy?", email="later@example.edu"),
+        answer(question="Wy?", answered=f"{days_ago(1)}"),
+    ]
+    assert told(take(Answers, file_of(*rows))) == [
+        [],
+        [("New question", "", "Wy?")],
+        [("New person", "", "later@example.edu")],
+        [],
+    ]
+    assert told(take(Answers, file_of(*rows, answer(question="Wy?", answered=f"{days_ago(2)}")))) == [[]] * 5
+
+
 def test_an_anonymous_poll_takes_no_names(section, ada, take):
     viewing.poll(viewing.media(section, "Week 1"), question="Why?", anonymous=True)
     assert "anonymous" in problem(take(Answers, file_of(answer(response="a"))))
@@ -410,3 +486,28 @@ def test_nothing_but_value_error_is_raised(text):
         else:
             found = "read"
         assert found
+
+
+# --- Page -----------------------------------------------------------------------------------------------
+def test_before_saving_the_page_says_what_is_new(section, ada, client, admin):
+    viewing.media(section, "Week 1")
+    rows = [view(email=f"new{number:02}@example.edu", started=f"{days_ago(1)}") for number in range(12)]
+    content = file_of(view(), view(media="Wek <1>", length="0:50:00"), *rows)
+    client.force_login(admin)
+    file = SimpleUploadedFile("views.csv", content)
+    address = client.post(reverse("file_upload", args=["views"]), {"file": file})["Location"]
+    notice, rest = text_of(client.get(address)).split("Save 14 rows")
+    assert f"New media: Wek <1> ({days_ago(3)}, 50:00)" in notice
+    assert "New person: new00@example.edu; new01@example.edu" in notice
+    assert "new09@example.edu and 2 more" in notice
+    assert "new10@example.edu" not in notice
+    assert f"Wek <1>: ada@example.edu, 0:00–5:00 New media: Wek <1> ({days_ago(3)}, 50:00)" in rest
+
+    client.post(address)
+
+    assert "and 2 more" not in text_of(client.get(address))
+
+
+def text_of(response: Any) -> str:
+    page = re.sub(r"<[^>]+>", " ", response.content.decode().partition("<main")[2])
+    return html.unescape(" ".join(page.split()))
