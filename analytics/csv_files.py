@@ -529,7 +529,7 @@ class Answers(_Statements):
         self.note(statement["id"], cells)
         # What was imported a moment ago becomes a poll when it is folded.
         is_known = poll is not None or Activity.objects.filter(iri=iri).exists()
-        asked: list[Difference] = [] if is_known else [("New question", "", question)]
+        asked: list[Difference] = [] if is_known else [("New question", "", question[:500])]
         new, met = self.store([statement], person)
         what = f"{question}: {_in_words(person)}, {response}"
         return Kind.CREATED if new else Kind.UNCHANGED, media, what[:500], asked + met
