@@ -22,13 +22,13 @@ from schedules.csv_files.outcome import Kind, Problem, Refusal, refuse
 from schedules.csv_files.reading import Table
 from schedules.models import Section
 
-from . import ingest
+from . import identities, ingest
 from .answering import nobody
-from .figures.selection import zone
+from .figures.selection import today, zone
 from .figures.tab import clock
 from .identities import mailto
 from .ingest import Contradiction
-from .models import EventSource, Media, Poll, Statement, StatementVoid, ViewEvent
+from .models import Activity, EventSource, Media, Poll, Statement, StatementVoid, ViewEvent
 from .statements import ANSWERED, VIDEO, VOIDED, Malformed
 
 if TYPE_CHECKING:
@@ -55,13 +55,15 @@ LMS_ID = Column("lms_id", "The student's id in the LMS.", "1042")
 
 # --- Cells ----------------------------------------------------------------------------------------------
 def seconds(cell: str) -> int:
-    """1:02:03, 2:03 or 123."""
+    """1:02:03, 2:03 or 123; without hours as many minutes as there are: 90:00."""
     if cell.isascii() and cell.isdigit() and len(cell) < 8:
         return int(cell)
     found = _CLOCK.fullmatch(cell)
     if not found:
         raise ValueError(f"“{cell}” is no length. Write 1:02:03, or seconds.")
     hours, minutes, rest = (int(one or 0) for one in found.groups())
+    if rest > 59 or (found[1] and minutes > 59):
+        raise ValueError(f"“{cell}” is no length: minutes and seconds go to 59. Write 1:02:03, or seconds.")
     return hours * 3600 + minutes * 60 + rest
 
 
@@ -83,7 +85,7 @@ def _moment(cell: str, *, american: bool) -> datetime.datetime:
     day, _, rest = cell.replace("T", " ").partition(" ")
     date = written.date(day, american=american)
     if not rest:
-        return datetime.datetime.combine(date, datetime.time(12), tzinfo=zone())
+        return _noon(date)
     try:
         found = parse_datetime(f"{date}T{rest}")
     except ValueError:
@@ -92,6 +94,17 @@ def _moment(cell: str, *, american: bool) -> datetime.datetime:
         time = written.time(rest)
         found = datetime.datetime.combine(date, time)
     return found if found.tzinfo else found.replace(tzinfo=zone())
+
+
+def _noon(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(12), tzinfo=zone())
+
+
+def day_recorded(cell: str) -> datetime.date:
+    found = written.date(cell)
+    if found > today():
+        raise ValueError(f"{cell} has not come yet.")
+    return found
 
 
 def number(cell: str) -> int:
@@ -120,7 +133,8 @@ class _Statements(FileKind):
                 self.sections[name].append(section)
 
     def key_of(self, cells: Cells) -> Hashable:
-        return tuple(sorted(cells.cells.items()))
+        """Only who and what is meant by the cells tells whether two rows are about the same: see `note`."""
+        return None
 
     @classmethod
     def export(cls, user: User) -> Iterator[list[str]]:
@@ -162,11 +176,14 @@ class _Statements(FileKind):
         *,
         recorded: datetime.date | None,
         is_told: bool = True,
-    ) -> Media:
+    ) -> tuple[Media, list[Difference]]:
         """By its title, and where several have it by the day of `recorded`; made if there is none and its length
-        is told. `is_told`: the day was meant for this, so that a single media of another day is another one.
+        is told, which is the difference. `is_told`: the day was meant for this, so that a single media of another
+        day is another one.
         """
+        title = title[:255]
         key = (section.pk, title.casefold(), recorded)
+        added: list[Difference] = []
         if key not in self.media:
             found = list(Media.objects.filter(section=section, title__iexact=title).select_related("activity"))
             chosen = found if recorded is None or (len(found) == 1 and not is_told) else _of_day(found, recorded)
@@ -176,20 +193,24 @@ class _Statements(FileKind):
                 )
             if found and not chosen:
                 raise refuse("media", f"None of this title was recorded on {recorded}.")
-            self.media[key] = chosen[0] if chosen else self._added(section, title, length, made_at)
-        return self.media[key]
+            if not chosen:
+                chosen = [self._added(section, title, length, made_at)]
+                added = [("New media", "", _described(chosen[0]))]
+            self.media[key] = chosen[0]
+        return self.media[key], added
 
     def _added(self, section: Section, title: str, length: int | None, made_at: datetime.datetime) -> Media:
         if not length:
             raise refuse("media", "There is no such media in the section. Give its length, and it is added.")
-        made = Media(section=section, title=title[:255], duration_seconds=length, recorded_at=made_at)
+        made = Media(section=section, title=title, duration_seconds=length, recorded_at=made_at)
         made.published_at = made_at
         self.save_fields(made, {})
         made.save()
         return made
 
-    def store(self, statements: list[dict[str, Any]]) -> bool:
-        """False if all of it was there already. Raises Refusal."""
+    def store(self, statements: list[dict[str, Any]], person: Mapping[str, Any]) -> tuple[bool, list[Difference]]:
+        """False if all of it was there already; and whom it adds. Raises Refusal."""
+        is_known = bool(identities.known([_key_of(person)]))
         keys = [uuid.UUID(one["id"]) for one in statements]
         new = len(keys) - Statement.objects.filter(pk__in=keys).count()
         try:
@@ -198,7 +219,9 @@ class _Statements(FileKind):
             raise Refusal(Problem("", "Something else was imported for this row before.")) from None
         except Malformed as error:
             raise Refusal(Problem("", str(error))) from None
-        return bool(new)
+        # Who was erased is not met again by what is there already.
+        added = [("New person", "", _in_words(person))] if new and not is_known else []
+        return bool(new), added
 
     def settle(self, *, passed: bool) -> None:
         super().settle(passed=passed)
@@ -208,6 +231,11 @@ class _Statements(FileKind):
 
 def _of_day(media: Collection[Media], day: datetime.date) -> list[Media]:
     return [one for one in media if one.recorded_at.astimezone(zone()).date() == day]
+
+
+def _described(media: Media) -> str:
+    day = media.recorded_at.astimezone(zone()).date()
+    return f"{media.title} ({day}, {clock(media.duration_seconds)})"
 
 
 def _names(section: Section) -> set[str]:
@@ -228,6 +256,12 @@ def _name_of(person: Mapping[str, Any]) -> str:
     return str(person["mbox"] if "mbox" in person else "|".join(person["account"].values()))
 
 
+def _key_of(person: Mapping[str, Any]) -> str:
+    if "mbox" in person:
+        return str(person["mbox"])
+    return identities.account(person["account"]["homePage"], person["account"]["name"])
+
+
 def _in_words(person: Mapping[str, Any]) -> str:
     return str(person["mbox"]).removeprefix("mailto:") if "mbox" in person else str(person["account"]["name"])
 
@@ -245,7 +279,12 @@ class Views(_Statements):
         TERM,
         MEDIA,
         RECORDED,
-        Column("length", "Of the media. With it, media that are not known are added.", "0:50:00"),
+        Column(
+            "length",
+            "Of the media. With it, media that are not known are added, with the day of `recorded` or else of "
+            "`started`.",
+            "0:50:00",
+        ),
         EMAIL,
         LMS_ID,
         Column(
@@ -265,7 +304,7 @@ class Views(_Statements):
 
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         started = cells.read("started", moment)
-        length, recorded = cells.read("length", seconds), cells.read("recorded", written.date)
+        length, recorded = cells.read("length", seconds), cells.read("recorded", day_recorded)
         first, last = cells.read("from", seconds, 0), cells.read("to", seconds)
         watched = cells.read("seconds", seconds)
         cells.check()
@@ -279,13 +318,25 @@ class Views(_Statements):
             raise refuse("to", "Say what was watched: from and to, or seconds.")
         if last < first:
             raise refuse("to", f"It ends at {clock(last)}, and began at {clock(first)} only.")
-        media = self.media_of(section, cells.text("media"), length, started, recorded=recorded)
+        made_at = _made_at(recorded, started)
+        media, added = self.media_of(section, cells.text("media"), length, made_at, recorded=recorded)
         if first >= media.duration_seconds:
             raise refuse("from", f"The media ends at {clock(media.duration_seconds)}.")
+        if last > media.duration_seconds:
+            reason = f"The media ends at {clock(media.duration_seconds)}; {clock(last)} is beyond its end."
+            raise refuse("to" if cells.text("to") else "seconds", reason)
         session = _id("view", media.activity.iri, _name_of(person), started.isoformat(), first, last)
-        new = self.store(_sitting(media, person, session, started, first, min(last, media.duration_seconds)))
+        self.note(session, cells)
+        new, met = self.store(_sitting(media, person, session, started, first, last), person)
         what = f"{media.title}: {_in_words(person)}, {clock(first)}–{clock(last)}"
-        return Kind.CREATED if new else Kind.UNCHANGED, media, what, []
+        return Kind.CREATED if new else Kind.UNCHANGED, media, what, added + met
+
+
+def _made_at(recorded: datetime.date | None, started: datetime.datetime) -> datetime.datetime:
+    """When a media that is added was recorded, as far as the row tells: not after it was watched that day."""
+    if recorded is None or recorded == started.astimezone(zone()).date():
+        return started
+    return _noon(recorded)
 
 
 def _sitting(
@@ -354,7 +405,7 @@ class Echo360Views(Views):
         section = self.section_of(cells)
         own = Cells(cells.line, {"email": cells.text("email_address")}, cells.problems)
         person = self.person_of(own, section)
-        media = self.media_of(
+        media, added = self.media_of(
             section,
             cells.text("media_name"),
             length,
@@ -362,20 +413,23 @@ class Echo360Views(Views):
             recorded=made_at.astimezone(zone()).date() if made_at else None,
             is_told=False,
         )
+        self.note((media.pk, _name_of(person)), cells)
         what = f"{media.title}: {_in_words(person)}, {views} view{'s' if views != 1 else ''}, {clock(watched)}"
         statements = self._sittings(media, person, last_viewed, views, watched)
         keys = {uuid.UUID(one["id"]) for one in statements}
         if StatementVoid.objects.filter(target__in=keys).exists():
             raise refuse("last_viewed", "A later export was imported for this already.")
         replaced = self._replaced(media, person, keys)
-        new = self.store(statements + replaced) if statements or replaced else False
-        kind = Kind.UNCHANGED if not new else Kind.CHANGED if replaced else Kind.CREATED
-        return kind, media, what, []
+        new, met = self.store(statements + replaced, person) if statements or replaced else (False, [])
+        kind = Kind.UNCHANGED if not (new or added) else Kind.CHANGED if replaced else Kind.CREATED
+        return kind, media, what, added + met
 
     def _sittings(
         self, media: Media, person: Mapping[str, Any], day: datetime.datetime, views: int, watched: int
     ) -> list[dict[str, Any]]:
-        """As many as there were views; the time in equal parts, of which none is longer than the media."""
+        """As many as there were views; the time in equal parts, of which none is longer than the media: the sums
+        are rounded and hold what was played twice.
+        """
         told = []
         for number_, session in enumerate(_sessions(media, person, views)):
             part = min(watched * (number_ + 1) // views - watched * number_ // views, media.duration_seconds)
@@ -440,17 +494,24 @@ class Answers(_Statements):
         ),
     )
 
+    needed: ClassVar[dict[str, str]] = {
+        "question": "Say what was asked.",
+        "response": "Say what was answered.",
+        "answered": "Say when it was answered.",
+    }
+
     def carry_out(self, cells: Cells) -> tuple[Kind, models.Model, str, list[Difference]]:
         answered = cells.read("answered", moment)
         correct = cells.read("correct", written.yes_or_no)
-        recorded = cells.read("recorded", written.date)
-        cells.check()
+        recorded = cells.read("recorded", day_recorded)
         question, response = cells.text("question"), cells.text("response")
-        if answered is None or not question or not response:
-            raise refuse("response", "Say what was asked, what was answered, and when.")
+        for column, reason in self.needed.items():
+            if not cells.text(column):
+                cells.problems.append(Problem(column, reason))
+        cells.check()
         section = self.section_of(cells)
         person = self.person_of(cells, section)
-        media = self.media_of(section, cells.text("media"), None, answered, recorded=recorded)
+        media, _ = self.media_of(section, cells.text("media"), None, answered, recorded=recorded)
         poll = Poll.objects.filter(media=media, question__iexact=question).select_related("activity").first()
         if poll is not None and poll.anonymous:
             raise refuse("question", "This poll is anonymous: nothing may be stored of who answered it.")
@@ -465,9 +526,13 @@ class Answers(_Statements):
             "context": {"contextActivities": {"parent": [{"id": media.activity.iri}]}},
             "timestamp": answered.astimezone(datetime.UTC).isoformat(),
         }
-        new = self.store([statement])
+        self.note(statement["id"], cells)
+        # What was imported a moment ago becomes a poll when it is folded.
+        is_known = poll is not None or Activity.objects.filter(iri=iri).exists()
+        asked: list[Difference] = [] if is_known else [("New question", "", question[:500])]
+        new, met = self.store([statement], person)
         what = f"{question}: {_in_words(person)}, {response}"
-        return Kind.CREATED if new else Kind.UNCHANGED, media, what[:500], []
+        return Kind.CREATED if new else Kind.UNCHANGED, media, what[:500], asked + met
 
 
 def _definition(question: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+NOTHING = "–"
+
 
 class Kind(Enum):
     """How a value is written. PART: a Part, "3 of 20"; in CSV two columns, unless `of` is empty."""
@@ -39,7 +41,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Column:
-    """`of`: the CSV header of what a Part is a part of. `csv_only`: not on the page."""
+    """`of`: the CSV header of what a Part is a part of. `csv_only`: not on the page. `nothing`: what a page says
+    where there is no value; a file leaves its cell empty.
+    """
 
     name: str
     label: str
@@ -47,6 +51,7 @@ class Column:
     kind: Kind = Kind.TEXT
     of: str = ""
     csv_only: bool = False
+    nothing: str = NOTHING
 
     @property
     def is_number(self) -> bool:
@@ -193,7 +198,14 @@ POLLS = (
     Column("media", "Media", "The media that the poll belongs to."),
     Column("course", "Course", COURSE),
     Column("kind", "Kind", "One choice, several, true or false, a number, short or open text."),
-    Column("asked", "Asked", "At which moment of the media; “any time” if it stands below the video."),
+    Column(
+        "asked",
+        "Asked",
+        "At which moment of the media: hours, minutes and seconds; in CSV files seconds. “Any time”, in CSV files "
+        "nothing, if it stands below the video.",
+        Kind.LENGTH,
+        nothing="any time",
+    ),
     Column(
         "answers",
         "Answers",

@@ -339,7 +339,7 @@ class PollRow:
     media: str
     course: str
     kind: str
-    asked: str
+    asked: int | None
     answers: int
     answered: Part | None
     first_correct: Part | None
@@ -365,7 +365,7 @@ def _poll_row(poll: Poll, facts: Facts) -> PollRow:
         media=poll.media.title,
         course=course_of(section),
         kind=poll.get_kind_display(),
-        asked="any time" if poll.at_seconds is None else clock(poll.at_seconds),
+        asked=poll.at_seconds,
         answers=given.answers,
         answered=None if poll.anonymous else Part(given.students, facts.enrolled[section.pk]),
         first_correct=Part(given.first_correct, given.first_graded) if is_graded else None,

@@ -9,11 +9,9 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from analytics.figures.definitions import Column, Kind, Part
+from analytics.figures.definitions import NOTHING, Column, Kind, Part
 from analytics.figures.selection import zone
 from analytics.figures.tab import clock
-
-NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Cell:
 
 def cell_of(column: Column, value: Any, url: str = "") -> Cell:
     if value is None or value == "":
-        return Cell(NOTHING if value is None or column.is_number else "")
+        return Cell(column.nothing if value is None or column.is_number else "")
     if column.kind == Kind.PART:
         return part(value)
     if column.kind == Kind.MOMENT:

@@ -10,10 +10,10 @@ from django.urls import reverse
 
 from analytics import charts
 from analytics.figures import definitions
-from analytics.figures.definitions import Column, Part
+from analytics.figures.definitions import NOTHING, Column, Part
 from schedules.models import Section
 
-from .cells import NOTHING, cell_of, csv_cells, csv_header, percent
+from .cells import cell_of, csv_cells, csv_header, percent
 from .files import file_of
 from .parts import Card, Chart
 from .tables import Table, address, ordered_by, table_of, url_of

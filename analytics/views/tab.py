@@ -17,11 +17,11 @@ from accounts.roles import Role, role_required
 from accounts.signed_in import signed_in
 from analytics import charts, folding
 from analytics.figures import definitions, tab
-from analytics.figures.definitions import Part
+from analytics.figures.definitions import NOTHING, Part
 from analytics.figures.selection import Asked, Range, Selected, Selection, sections_of, select, zone
 from schedules.models import Section
 
-from .cells import NOTHING, minutes, percent
+from .cells import minutes, percent
 from .parts import Card, Chart
 from .tables import Links, Table, address, filter_of, table_of, url_of
 

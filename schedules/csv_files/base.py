@@ -227,8 +227,11 @@ class FileKind(ABC):
     def note_key(self, cells: Cells) -> None:
         """Raises Refusal if an earlier row of the file has the same key."""
         key = self.key_of(cells)
-        if key is None:
-            return
+        if key is not None:
+            self.note(key, cells)
+
+    def note(self, key: Hashable, cells: Cells) -> None:
+        """Raises Refusal if this was noted of an earlier row of the file."""
         earlier = self._keys.setdefault(key, cells.line)
         if earlier != cells.line:
             raise Refusal(Problem(self.first_key, f"Line {earlier} is about the same. Keep one of them."))

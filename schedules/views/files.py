@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from django import forms
@@ -25,6 +26,7 @@ from schedules.csv_files.schedule_rows import Schedules
 from schedules.models import ImportJob
 
 ROWS_A_PAGE = 200
+NAMED = 10
 NAMES = {
     Kind.REFUSED: "Refused",
     Kind.CREATED: "New",
@@ -153,11 +155,24 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "total": len(rows),
         "refused": counts[Kind.REFUSED],
         "good": good,
+        "added": _added(rows),
         "shown": shown,
         "page": page,
         "rows": [(row, NAMES[row.kind], LEVELS[row.kind]) for row in page],
     }
     return render(request, "schedules/files/job.html", context)
+
+
+def _added(rows: Iterable[Outcome]) -> list[tuple[str, str, int]]:
+    """What rows add that they are not about, such as the course of a section: as they call it, some names, and how
+    many more there are.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for what, _, name in row.differences:
+            if what.startswith("New "):
+                names[what].append(name)
+    return [(what, "; ".join(every[:NAMED]), max(len(every) - NAMED, 0)) for what, every in names.items()]
 
 
 def _shown(request: HttpRequest, counts: dict[Kind, int]) -> str:

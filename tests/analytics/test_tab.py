@@ -389,6 +389,23 @@ def test_numbers_in_files_are_plain(signed_in, instructor):
     assert row["last_viewed"].endswith("+00:00")
 
 
+def test_when_a_poll_is_asked_is_a_clock_on_the_page_and_seconds_in_the_file(signed_in, instructor):
+    section = timetable.section(instructor)
+    media = viewing.media(section, "Sets", seconds=3600, recorded_at=yesterday(), published_at=yesterday())
+    for question, second in (("Late?", 1321), ("Below?", None), ("At once?", 0), ("Early?", 605)):
+        viewing.poll(media, question=question, at_seconds=second)
+
+    shown = [(row[0], row[4]) for row in table_in(page_of(signed_in, "?polls_sort=asked"), "polls")]
+    kept = [(row["question"], row["asked"]) for row in rows_of(signed_in, "polls", "?bom=0&polls_sort=asked")]
+
+    assert shown == [("At once?", "0:00"), ("Early?", "10:05"), ("Late?", "22:01"), ("Below?", "any time")]
+    assert kept == [("At once?", "0"), ("Early?", "605"), ("Late?", "1321"), ("Below?", "")]
+    (told,) = [
+        row for row in rows_of(signed_in, "columns") if (row["file"], row["column"]) == ("polls.csv", "asked")
+    ]
+    assert "in CSV files seconds" in told["meaning"]
+
+
 def test_everything_has_those_who_never_opened_anything(signed_in, instructor):
     watched_lecture(instructor)
 

@@ -34,18 +34,23 @@ def terms_file(tmp_path):
 
 @pytest.fixture
 def jobs(admin):
-    """Addresses of a check with refused rows, a clean one, one that has nothing to do, and a saved one."""
+    """Addresses of a check with refused rows, a clean one, one that has nothing to do, a saved one, and one that
+    adds more than its rows.
+    """
     timetable.room("101", on=timetable.campus("North Campus"), notes="In the annex", external_id="R-103")
     Room.objects.get().building.save()
     timetable.room("102", building=Room.objects.get().building)
-    rooms, terms = registry.kind_of("rooms"), registry.kind_of("terms")
+    rooms, terms, sections = (registry.kind_of(name) for name in ("rooms", "terms", "sections"))
     timetable.term("Winter")
     clean = written("term|starts_on|ends_on", "Autumn 2045|2045-10-02|2045-12-22", "Winter|2045-10-03|2045-12-24")
+    people = "; ".join(f"a.very.long.name.of.somebody.new.{number:02}@mail.example.edu" for number in range(12))
+    adding = written("course_code|term|course_name|instructor_emails", f"BIO|Winter|{'Biology' * 30}|{people}")
     made = [
         importing.upload(rooms, "rooms.csv", written(ROOMS, *MIXED), user=admin),
         importing.upload(terms, "terms.csv", clean, user=admin),
         importing.upload(terms, "same.csv", written("term", "Winter"), user=admin),
         importing.upload(rooms, "saved.csv", written(ROOMS, *MIXED), user=admin),
+        importing.upload(sections, "sections.csv", adding, user=admin),
     ]
     importing.save(made[3], user=admin, good_only=True)
     return [job.get_absolute_url() for job in made]

@@ -54,6 +54,25 @@ def test_nothing_is_saved_before_somebody_says_so(client, upload):
     assert Term.objects.get().name == "Autumn"
 
 
+def test_what_rows_add_beside_themselves_is_said_above_them_until_it_is_saved(client, upload):
+    timetable.term("Autumn")
+    header = "course_code|term|section_number|course_name|instructor_emails"
+    rows = ["BIO1|Autumn|001|Biology|", "BIO1|Autumn|002|Biology|ira@example.edu", "PHY1|Autumn||Physics|"]
+    address = upload(written(header, *rows), "sections")["Location"]
+    above, _, below = text_of(client.get(address)).partition("Save 3 rows")
+    assert "then save. New course: BIO1 Biology; PHY1 Physics New person: ira@example.edu" in above
+    assert below.count("New course: BIO1 Biology") == 1
+    client.post(address)
+    assert text_of(client.get(address)).count("New person: ira@example.edu") == 1
+
+
+@pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
+def test_the_button_that_sends_a_file_looks_like_one(kind, client, admin):
+    client.force_login(admin)
+    page = client.get(reverse("file_upload", args=[kind.name])).content.decode()
+    assert '<button type="submit" class="button">Check the file</button>' in page
+
+
 def test_a_reload_and_a_second_press_save_once(client, upload):
     address = upload(written(HEADER, GOOD))["Location"]
     client.post(address)
