@@ -122,9 +122,8 @@ def _filter(asked: Asked, chosen: Selected, sections: Sequence[Section]) -> dict
 def _days_problem(asked: Asked) -> str:
     """What is wrong with the days of one's own, and what to do."""
     if asked.unreadable:
-        which = " and the ".join(asked.unreadable)
-        what, them = ("days are no dates", "them") if len(asked.unreadable) > 1 else ("day is no date", "it")
-        return f"The {which} {what} that can be read. Write {them} as year-month-day, such as 2026-05-31."
+        which = " and the ".join(f"{name} day" for name in asked.unreadable)
+        return f"The {which} cannot be read and is left out. Choose it anew, or write it as 2026-05-31."
     if asked.range is None and asked.named_range == Range.OWN:
         return "Fill in the first and the last day, or one of them, and press “Show”."
     return ""

@@ -337,7 +337,6 @@
   const moment = document.getElementById("moment");
   const skip = document.createElement("button");
   skip.type = "button";
-  skip.className = "button button-quiet";
   skip.addEventListener("click", goOn);
   const ahead = new Set(list ? list.querySelectorAll("[data-poll][data-at][data-open]") : []);
   const waiting = [];
@@ -383,7 +382,9 @@
     skip.textContent = label;
     const beside = shown.querySelector(".actions");
     // "Answer again" of a right answer is folded up: there nobody would find it.
-    if (beside && !beside.closest("details")) beside.append(skip);
+    const isBeside = beside && !beside.closest("details");
+    skip.className = isBeside ? "button button-quiet" : "button";
+    if (isBeside) beside.append(skip);
     else shown.querySelector(".poll-status").after(skip);
   }
 

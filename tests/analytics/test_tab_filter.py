@@ -56,29 +56,29 @@ def test_own_dates_without_a_date_are_asked_for_and_stay_chosen(client, lecture)
     [
         (
             "range=own&first=abc&last=2026-05-02",
-            "The first day is no date that can be read.",
+            "The first day cannot be read",
             "All time until 2 May",
         ),
         (
             "range=own&first=2026-05-01&last=2026-02-30",
-            "The last day is no date that can be read.",
+            "The last day cannot be read",
             "1 May 2026 –",
         ),
-        ("range=own&first=x&last=y", "The first and the last days are no dates that can be read.", "–"),
-        ("last=1.5.2026", "The last day is no date that can be read.", "–"),
+        ("range=own&first=x&last=y", "The first day and the last day cannot be read", "–"),
+        ("last=1.5.2026", "The last day cannot be read", "–"),
     ],
 )
 def test_a_day_that_cannot_be_read_is_told(client, lecture, query, said, shown):
     page = page_of(client, f"/analytics/?{query}")
     assert said in page
-    assert "such as 2026-05-31" in page
+    assert "or write it as 2026-05-31." in page
     assert OWN in page
     assert shown in page.partition('class="shown"')[2].partition("</strong>")[0]
 
 
 def test_days_that_do_not_count_are_not_complained_of(client, lecture):
     for query in ("range=60&first=abc", "range=own&first=2026-01-01&last=", "section=x&term=y&range=z"):
-        assert "can be read" not in page_of(client, f"/analytics/?{query}")
+        assert "cannot be read" not in page_of(client, f"/analytics/?{query}")
 
 
 def test_viewers_are_told_as_a_number_and_as_a_share(client, lecture):
@@ -129,6 +129,9 @@ def test_without_a_link_one_notice_says_why_and_what_to_do(client, unlinked):
 
 
 def test_without_a_roster_the_reason_is_that_of_the_courses_shown(client, unlinked, lecture):
+    # The other course is linked, to an LMS that does not let us read.
+    assert "not linked" in str(notices_of(page_of(client, f"/analytics/?section={unlinked.section_id}")))
+
     lms = viewing.lms_course(unlinked.section)
     assert "does not let echo_lms read" in str(
         notices_of(page_of(client, f"/analytics/?section={unlinked.section_id}"))
