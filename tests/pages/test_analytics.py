@@ -58,7 +58,8 @@ def test_a_table_shows_that_there_is_more_until_its_end(scheme, page, site, inst
 
     def pixel(x: float) -> bytes:
         """Above the text of the heads."""
-        return page.screenshot(clip={"x": x, "y": box["y"] + 14, "width": 1, "height": 1})
+        shot: bytes = page.screenshot(clip={"x": x, "y": box["y"] + 14, "width": 1, "height": 1})
+        return shot
 
     edge, ground = box["x"] + box["width"] - 3, pixel(box["x"] + 30)
     assert pixel(edge) != ground
