@@ -19,6 +19,7 @@ urlpatterns = [
     path("analytics/students/<int:key>/<slug:table>.csv", student.student_file, name="student_file"),
     path("analytics/sections/<int:key>/", settings.section_figures, name="section_figures"),
     path("my-viewing/", student.my_viewing, name="my_viewing"),
+    path("my-viewing/<slug:table>.csv", student.my_viewing_file, name="my_viewing_file"),
     *event_urls.urlpatterns,
     path("watch/<uuid:key>/", watch.watch, name="watch"),
     path("watch/<uuid:key>/video", watch.video, name="watch_video"),

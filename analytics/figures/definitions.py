@@ -434,6 +434,7 @@ INSTITUTION = (
         "Hidden",
         "Said where figures are not shown: a few watched or answered, or all but a few, or the section is small. "
         "Other sections are hidden with them, so that nobody can tell which are meant.",
+        csv_only=True,  # on the page it stands under the name of the course, and the reason above the table
     ),
 )
 

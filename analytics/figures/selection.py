@@ -122,7 +122,7 @@ def _midnight(day: datetime.date) -> datetime.datetime:
 @dataclass(frozen=True)
 class Asked:
     """`sections`, `term`, `range`: None where the address says nothing. `named_range`: also where its days are
-    missing.
+    missing. `unreadable`: "first" and "last", where days of one's own are asked for and this one is none.
     """
 
     sections: frozenset[int] | None = None
@@ -132,12 +132,18 @@ class Asked:
     last: datetime.date | None = None
     students_only: bool = True
     named_range: Range | None = field(default=None, compare=False)
+    unreadable: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, given: QueryDict) -> Asked:
-        """Nothing in an address is an error: what cannot be understood is as if it were not there."""
+        """Nothing in an address is an error: what cannot be understood is as if it were not there. Of days it is
+        remembered, as other figures are shown without them.
+        """
         sections = frozenset(key for key in map(_key, given.getlist("section")) if key is not None)
         first, last = date_in(given.get("first", "")), date_in(given.get("last", ""))
+        named_range = next((one for one in Range if one.value == given.get("range")), None)
+        days = {"first": first, "last": last}
+        unreadable = tuple(name for name, day in days.items() if day is None and given.get(name))
         if first and last and last < first:
             first, last = last, first
         return cls(
@@ -147,7 +153,8 @@ class Asked:
             first=first,
             last=last,
             students_only=given.get("who") != "everyone",
-            named_range=next((one for one in Range if one.value == given.get("range")), None),
+            named_range=named_range,
+            unreadable=unreadable if named_range in (None, Range.OWN) else (),
         )
 
     def choose(self, allowed: Collection[Section]) -> tuple[int, ...]:

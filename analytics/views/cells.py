@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 
 from analytics.figures.definitions import NOTHING, Column, Kind, Part
 from analytics.figures.selection import zone
@@ -16,11 +17,12 @@ from analytics.figures.tab import clock
 
 @dataclass(frozen=True)
 class Cell:
-    """`note`: smaller, behind the text. `url`: where it leads."""
+    """`note`: smaller, behind the text. `url`: where it leads. `drawing`: above the text, the same drawn."""
 
     text: str
     note: str = ""
     url: str = ""
+    drawing: SafeString | None = None
 
 
 def cell_of(column: Column, value: Any, url: str = "") -> Cell:

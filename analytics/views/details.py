@@ -84,5 +84,10 @@ def students_only(given: QueryDict) -> bool:
     return given.get("who") != "everyone"
 
 
+def empty_of(texts: dict[str, str], given: QueryDict) -> dict[str, str]:
+    """What is said of tables without rows, of those who count."""
+    return {name: text.format("No student" if students_only(given) else "Nobody") for name, text in texts.items()}
+
+
 def section_line(section: Section) -> str:
     return f"{section.course.code} {section.course.name} · section {section.number} · {section.term.name}"

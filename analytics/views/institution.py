@@ -15,7 +15,7 @@ from analytics.figures import definitions, pseudonyms
 from analytics.figures.institution import institution_figures
 from schedules.models import Section, Term
 
-from .cells import csv_cells, csv_header
+from .cells import Cell, csv_cells, csv_header
 from .files import file_of
 from .tables import address, ordered_by, table_of
 
@@ -33,6 +33,7 @@ def institution(request: HttpRequest) -> HttpResponse:
         "Sections",
         rows,
         request.GET,
+        cells={"course": lambda row: Cell(row.course, "some figures hidden" if row.hidden else "")},
         totals=total,
         csv=reverse("institution_file") + address(request.GET),
         empty=EMPTY,

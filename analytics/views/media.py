@@ -20,14 +20,14 @@ from analytics.figures import definitions, tab
 from analytics.figures.media import MediaFigures, Passage, media_figures
 from analytics.models import Media
 
-from .details import cards_of, chart_of, parts_of, section_line, students_only, table_file
+from .details import cards_of, chart_of, empty_of, parts_of, section_line, students_only, table_file
 from .parts import Chart
 from .tables import Table, address, table_of, url_of
 
 CARDS = ("views", "enrolled_viewers", "minutes", "average_watched", "completed", "answered")
 CAPTIONS = {"viewers": "Who has watched", "not-watched": "Who has not"}
 EMPTY = {
-    "viewers": "Nobody has watched this yet. What is watched is counted within a minute.",
+    "viewers": "{} has watched this yet. What is watched is counted within a minute.",
     "not-watched": "Nobody: every enrolled student has a view.",
 }
 
@@ -47,8 +47,10 @@ def media_page(request: HttpRequest, key: int) -> HttpResponse:
         "anonymous_views": figures.row.anonymous_views,
         "charts": _charts(figures, _file_of(media, "passages", request.GET)) if figures.viewers else [],
         "reached": _reached(figures, _file_of(media, "reached", request.GET)) if figures.viewers else None,
-        "polls": _polls(figures, request.GET),
-        "tables": parts_of(CAPTIONS, rows, request.GET, file="media_file", key=media.pk, empty=EMPTY),
+        "polls": _polls(figures, request.GET, _file_of(media, "polls", request.GET)) if figures.polls else None,
+        "tables": parts_of(
+            CAPTIONS, rows, request.GET, file="media_file", key=media.pk, empty=empty_of(EMPTY, request.GET)
+        ),
         "has_students": bool(figures.facts.students),
         "fresh_until": folding.fresh_until(),
         "query": address(request.GET),
@@ -63,7 +65,7 @@ def media_page(request: HttpRequest, key: int) -> HttpResponse:
 def media_file(request: HttpRequest, key: int, table: str) -> HttpResponse:
     media = _media(request, key)
     figures = media_figures(media, media.section, students_only=students_only(request.GET))
-    rows = _rows(figures) | {"passages": figures.passages, "reached": figures.reached}
+    rows = _rows(figures) | {"passages": figures.passages, "reached": figures.reached, "polls": figures.polls}
     return table_file(request, table, rows, name=f"media-{media.pk}")
 
 
@@ -82,9 +84,9 @@ def _rows(figures: MediaFigures) -> dict[str, Sequence[Any]]:
     return {"viewers": figures.viewers, "not-watched": figures.missing}
 
 
-def _polls(figures: MediaFigures, given: QueryDict) -> Any:
+def _polls(figures: MediaFigures, given: QueryDict, csv: str) -> Table:
     links = {"question": lambda row: url_of("poll_figures", row.poll.pk)}
-    return table_of("polls", "Its polls", figures.polls, given, links=links) if figures.polls else None
+    return table_of("polls", "Its polls", figures.polls, given, links=links, csv=csv)
 
 
 def _reached(figures: MediaFigures, csv: str) -> Table:

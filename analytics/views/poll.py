@@ -22,12 +22,12 @@ from analytics.figures.poll import Choice, PollFigures, poll_figures
 from analytics.models import Media, Poll
 
 from .cells import Cell, part
-from .details import card_of, parts_of, section_line, students_only, table_file
+from .details import card_of, empty_of, parts_of, section_line, students_only, table_file
 from .parts import Card
 from .tables import address
 
 EMPTY = {
-    "answers": "Nobody has answered this yet. Answers are counted within a minute.",
+    "answers": "{} has answered this yet. Answers are counted within a minute.",
     "anonymous-answers": "Nobody has answered this yet. Answers are counted within a minute.",
     "not-answered": "Nobody: every enrolled student has answered.",
 }
@@ -57,7 +57,9 @@ def poll_page(request: HttpRequest, key: int) -> HttpResponse:
         "finding": _finding(figures),
         "choices_file": reverse("poll_file", args=[poll.pk, "choices"]) + address(request.GET),
         "meanings": definitions.CHOICES,
-        "tables": parts_of(shown, rows, request.GET, file="poll_file", key=poll.pk, empty=EMPTY),
+        "tables": parts_of(
+            shown, rows, request.GET, file="poll_file", key=poll.pk, empty=empty_of(EMPTY, request.GET)
+        ),
         "fresh_until": folding.fresh_until(),
         "query": address(request.GET),
     }

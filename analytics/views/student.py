@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -22,10 +21,10 @@ from analytics.figures.student import ActiveDay, SeenMedia, StudentFigures, char
 from analytics.models import Learner, StudentLook
 from schedules.models import Section
 
-from .cells import percent
+from .cells import Cell, percent
 from .details import card_of, chart_of, table_file
 from .parts import Card, Chart
-from .tables import Table, table_of, url_of
+from .tables import Table, address, table_of, url_of
 
 CARDS = ("media_watched", "minutes", "average_watched", "answered", "correct", "last_activity")
 LOOK = "analytics.view_learner_figures"
@@ -38,7 +37,8 @@ LOOK = "analytics.view_learner_figures"
 def student_page(request: HttpRequest, key: int) -> HttpResponse:
     learner, sections = _student(request, key)
     _note(request, learner, sections)
-    context = _page(request.GET, learner, sections, student_figures(learner, sections), own=False)
+    csv = _files(request.GET, "student_file", key)
+    context = _page(request.GET, learner, sections, student_figures(learner, sections), csv, own=False)
     return render(request, "analytics/student.html", context)
 
 
@@ -80,13 +80,24 @@ def my_viewing(request: HttpRequest) -> HttpResponse:
     if learner is None or not sections:
         return render(request, "analytics/my_viewing.html", {"sections": []})
     figures = student_figures(learner, sections, as_student=True)
-    context = _page(request.GET, learner, sections, figures, own=True)
+    context = _page(request.GET, learner, sections, figures, _files(request.GET, "my_viewing_file"), own=True)
     looks = StudentLook.objects.filter(learner=learner)
     return render(
         request,
         "analytics/my_viewing.html",
         context | {"looks": looks.count(), "last_look": looks.first()},
     )
+
+
+@never_cache
+@require_safe
+def my_viewing_file(request: HttpRequest, table: str) -> HttpResponse:
+    """What is on their own page and nothing else."""
+    learner, sections = _myself(signed_in(request))
+    if learner is None or not sections:
+        raise Http404
+    rows = _rows(student_figures(learner, sections, as_student=True))
+    return table_file(request, table, rows, name="my-viewing")
 
 
 def _myself(user: User) -> tuple[Learner | None, list[Section]]:
@@ -98,29 +109,32 @@ def _myself(user: User) -> tuple[Learner | None, list[Section]]:
 
 
 # --- Both -------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Strip:
-    """A media with what was seen of it, drawn."""
+# By table, where it is as a file.
+Files = Callable[[str], str]
 
-    row: SeenMedia
-    drawing: SafeString
-    watched: str
-    url: str
+
+def _files(given: QueryDict, name: str, *arguments: Any) -> Files:
+    return lambda table: reverse(name, args=[*arguments, table]) + address(given)
 
 
 def _page(
-    given: QueryDict, learner: Learner, sections: Sequence[Section], figures: StudentFigures, *, own: bool
+    given: QueryDict,
+    learner: Learner,
+    sections: Sequence[Section],
+    figures: StudentFigures,
+    csv: Files,
+    *,
+    own: bool,
 ) -> dict[str, Any]:
     return {
         "learner": learner,
         "name": learner.name or learner.email or f"Person {learner.pk}",
         "sections": sections,
         "cards": _cards(figures),
-        "strips": [_strip(one, own=own) for one in figures.media],
-        "answers": _answers(figures, given, own=own),
-        "chart": _chart(figures.days),
+        "seen": _seen(figures, given, csv, own=own),
+        "answers": _answers(figures, given, csv, own=own),
+        "chart": _chart(figures.days, csv),
         "fresh_until": folding.fresh_until(),
-        "meanings": definitions.SEEN,
     }
 
 
@@ -137,23 +151,45 @@ def _cards(figures: StudentFigures) -> list[Card]:
     return cards
 
 
-def _strip(one: SeenMedia, *, own: bool) -> Strip:
-    watched = percent(one.watched)
-    finding = f"Watched {one.seen}: {watched}" if one.ranges else "Not watched"
+def _seen(figures: StudentFigures, given: QueryDict, csv: Files, *, own: bool) -> Table:
+    return table_of(
+        "seen",
+        "Media",
+        figures.media,
+        given,
+        cells={"title": lambda row: _title(row, own=own), "seen": _strip},
+        whole=True,
+        without=("length", "minutes"),
+        csv=csv("seen"),
+        empty="No media yet.",
+    )
+
+
+def _title(one: SeenMedia, *, own: bool) -> Cell:
+    if not own:
+        note = "" if one.is_published else "not published"
+        return Cell(one.title, note, url_of("media_figures", one.media.pk))
+    return Cell(
+        one.title,
+        "" if one.media.video else "no video yet",
+        one.media.watch_path if one.can_be_watched else "",
+    )
+
+
+def _strip(one: SeenMedia) -> Cell:
+    finding = f"Watched {one.seen}: {percent(one.watched)}" if one.ranges else "Not watched"
     drawing = charts.strip(f"strip-{one.media.pk}", one.ranges, one.length, finding=finding)
-    own_url = one.media.watch_path if one.can_be_watched else ""
-    url = own_url if own else url_of("media_figures", one.media.pk)
-    return Strip(one, drawing, watched if one.ranges else "", url)
+    return Cell("", one.seen or "nothing", drawing=drawing)
 
 
-def _answers(figures: StudentFigures, given: QueryDict, *, own: bool) -> Table | None:
+def _answers(figures: StudentFigures, given: QueryDict, csv: Files, *, own: bool) -> Table | None:
     links = {} if own else {"question": lambda row: url_of("poll_figures", row.poll.pk)}
     if not figures.answers:
         return None
-    return table_of("own-answers", "Polls", figures.answers, given, links=links)
+    return table_of("own-answers", "Polls", figures.answers, given, links=links, csv=csv("own-answers"))
 
 
-def _chart(days: Sequence[ActiveDay]) -> Chart | None:
+def _chart(days: Sequence[ActiveDay], csv: Files) -> Chart | None:
     if not days:
         return None
     most = max(days, key=lambda day: day.views)
@@ -164,7 +200,7 @@ def _chart(days: Sequence[ActiveDay]) -> Chart | None:
     names = [_named(one, step) for one in shown]
     drawn = [charts.Bar(one.views, f"{name}: {one.views} views") for one, name in zip(shown, names, strict=True)]
     marks = [names[place] for place in sorted({0, len(names) // 2, len(names) - 1})]
-    table = table_of("active-days", "Days of activity", days, QueryDict(), whole=True)
+    table = table_of("active-days", "Days of activity", days, QueryDict(), whole=True, csv=csv("active-days"))
     return chart_of("active-chart", f"Views by {step}", finding, drawn, marks, table)
 
 

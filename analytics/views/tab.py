@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -44,17 +45,21 @@ def _page(given: QueryDict, sections: Sequence[Section]) -> dict[str, Any]:
     asked = Asked.of(given)
     chosen = select(asked, sections)
     facts = tab.read(chosen.selection, sections)
+    shown = [section for section in sections if section.pk in chosen.selection.sections]
     return {
         "filter": _filter(asked, chosen, sections),
         "chosen": chosen,
         "words": _in_words(chosen),
         "fresh_until": folding.fresh_until(),
         "days_by": "" if zone() == timezone.get_current_timezone() else zone().key,
-        "shown_sections": [section for section in sections if section.pk in chosen.selection.sections],
+        "shown_sections": shown,
         "has_sections": bool(chosen.selection.sections),
         "has_media": bool(facts.media),
         "has_students": bool(facts.students),
         "query": address(given),
+        **(
+            {} if facts.students else {"roster_needs": _what_is_missing(shown), "others": _others(asked, sections)}
+        ),
         **(_figures(given, chosen, facts) if facts.media else {}),
     }
 
@@ -66,7 +71,7 @@ def _figures(given: QueryDict, chosen: Selected, facts: tab.Facts) -> dict[str, 
     return {
         "cards": _cards(now, tab.sums_before(facts), chosen.selection),
         "anonymous_views": now.anonymous_views,
-        "chart": _chart(series),
+        "chart": _chart(series, _file_of("days", given)),
         "tables": [*_tables(given, facts), _not_lately(given, facts, missing)],
         "not_lately": missing,
         "kept": [
@@ -88,22 +93,40 @@ def _what_is_missing(sections: Sequence[Section]) -> str:
     return ""
 
 
+def _others(asked: Asked, sections: Sequence[Section]) -> bool:
+    """Whether “Everyone” shows something where “Students only” shows nothing."""
+    return asked.students_only and not select(replace(asked, students_only=False), sections).empty
+
+
 # --- Filter ---------------------------------------------------------------------------------------------
 def _filter(asked: Asked, chosen: Selected, sections: Sequence[Section]) -> dict[str, Any]:
     terms = {section.term_id: section.term.name for section in sections}
     wanted = set(chosen.selection.sections)
+    days_problem = _days_problem(asked)
     return {
         "sections": [(section, section.pk in wanted) for section in sections],
         "narrowed": len(wanted) < len(sections),
         "count": len(wanted),
         "terms": list(terms.items()) if len(terms) > 1 else [],
         "term": asked.term,
-        "ranges": [(one.value, one.label, one == chosen.range) for one in Range],
-        "without_days": asked.range is None and asked.named_range == Range.OWN,
+        # Own dates stay chosen while their days are missing.
+        "ranges": [(one.value, one.label, one == (Range.OWN if days_problem else chosen.range)) for one in Range],
+        "days_problem": days_problem,
+        "unreadable": asked.unreadable,
         "first": chosen.selection.first if chosen.range == Range.OWN else None,
         "last": chosen.selection.last if chosen.range == Range.OWN else None,
         "students_only": asked.students_only,
     }
+
+
+def _days_problem(asked: Asked) -> str:
+    """What is wrong with the days of one's own, and what to do."""
+    if asked.unreadable:
+        which = " and the ".join(f"{name} day" for name in asked.unreadable)
+        return f"The {which} cannot be read and is left out. Choose it anew, or write it as 2026-05-31."
+    if asked.range is None and asked.named_range == Range.OWN:
+        return "Fill in the first and the last day, or one of them, and press “Show”."
+    return ""
 
 
 def _in_words(chosen: Selected) -> str:
@@ -181,7 +204,7 @@ def _since(change: int, amount: str, before: str) -> tuple[str, str]:
 
 
 # --- Chart ----------------------------------------------------------------------------------------------
-def _chart(series: tab.Series) -> Chart | None:
+def _chart(series: tab.Series, csv: str) -> Chart | None:
     """None where there is nothing to draw."""
     rows = series.rows
     most = max(rows, key=lambda row: row.views, default=None)
@@ -201,7 +224,7 @@ def _chart(series: tab.Series) -> Chart | None:
         charts.bars("views", drawn, title=title, finding=finding),
         [f"{value:,}" for value in (top, top // 2, 0)],
         [_named(rows[position], series.step) for position in sorted({0, len(rows) // 2, len(rows) - 1})],
-        table_of("days", title, rows, QueryDict(), whole=True),
+        table_of("days", title, rows, QueryDict(), whole=True, csv=csv),
     )
 
 
@@ -265,6 +288,7 @@ def _not_lately(given: QueryDict, facts: tab.Facts, missing: tab.Missing) -> Tab
         tab.not_lately(facts, missing),
         given,
         links=_student_links(filter_of(given)),
+        note="over all time, whatever the range above",
         csv=_file_of("not-lately", given),
         empty="Nobody: all students have opened something lately, and enough of what is published.",
     )

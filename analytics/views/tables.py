@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """`csv`: where it is as a file. `empty`: what is said if it has no rows."""
+    """`note`: behind the caption. `csv`: where it is as a file. `empty`: what is said if it has no rows."""
 
     name: str
     caption: str
@@ -47,6 +47,7 @@ class Table:
     totals: Row | None = None
     previous: str = ""
     next: str = ""
+    note: str = ""
     csv: str = ""
     empty: str = ""
     definitions: Sequence[Column] = field(default_factory=tuple)
@@ -57,6 +58,7 @@ class Table:
 
 
 Links = dict[str, Callable[[Any], str]]
+Cells = dict[str, Callable[[Any], Cell]]
 
 
 def table_of(
@@ -66,15 +68,17 @@ def table_of(
     given: QueryDict,
     *,
     links: Links | None = None,
+    cells: Cells | None = None,
     totals: Any = None,
     usual: str = "",
+    note: str = "",
     csv: str = "",
     empty: str = "",
     whole: bool = False,
     without: Collection[str] = (),
 ) -> Table:
-    """`links`: by column, where its text leads. `usual`: how it is sorted unless the address says otherwise.
-    `whole`: not in pages. `without`: columns that are not shown.
+    """`links`: by column, where its text leads. `cells`: by column, another cell than the usual one. `usual`: how
+    it is sorted unless the address says otherwise. `whole`: not in pages. `without`: columns that are not shown.
     """
     columns = [column for column in definitions.TABLES[name] if not column.csv_only and column.name not in without]
     sort, ordered = ordered_by(columns, rows, given.get(f"{name}_sort") or usual)
@@ -85,12 +89,13 @@ def table_of(
         name=name,
         caption=caption,
         heads=[_head(column, name, sort, given) for column in columns],
-        rows=[_row(columns, row, links or {}) for row in shown],
+        rows=[_row(columns, row, links or {}, cells or {}) for row in shown],
         count=len(rows),
         first=(page - 1) * size + 1,
-        totals=_row(columns, totals, {}) if totals is not None and rows else None,
+        totals=_row(columns, totals, {}, cells or {}) if totals is not None and rows else None,
         previous=_address(given, name, page=page - 1) if page > 1 else "",
         next=_address(given, name, page=page + 1) if page * size < len(rows) else "",
+        note=note,
         csv=csv,
         empty=empty,
         definitions=columns,
@@ -123,12 +128,15 @@ def _head(column: Column, table: str, sort: str, given: QueryDict) -> Head:
     return Head(column, _address(given, table, sort=second if sort == first else first), direction)
 
 
-def _row(columns: Sequence[Column], row: Any, links: Links) -> Row:
-    cells = []
-    for column in columns:
-        link = links.get(column.name)
-        cells.append((column, cell_of(column, getattr(row, column.name), link(row) if link else "")))
-    return Row(cells)
+def _row(columns: Sequence[Column], row: Any, links: Links, cells: Cells) -> Row:
+    return Row([(column, _cell(column, row, links, cells)) for column in columns])
+
+
+def _cell(column: Column, row: Any, links: Links, cells: Cells) -> Cell:
+    if column.name in cells:
+        return cells[column.name](row)
+    link = links.get(column.name)
+    return cell_of(column, getattr(row, column.name), link(row) if link else "")
 
 
 def _page(text: str, rows: int, size: int) -> int:

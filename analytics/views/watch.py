@@ -184,7 +184,9 @@ def answer(request: HttpRequest, key: uuid.UUID, poll_key: uuid.UUID) -> HttpRes
                 one.error, one.given = outcome.error, outcome.given
         return _page(request, media, rows, status=422)
     messages.success(request, "Your answer is counted.")
-    response = redirect(f"{reverse('watch', args=[key])}#poll-{poll.uuid}")
+    # Without script the page is a new one: the video goes on where the question was asked.
+    start = f"?t={poll.at_seconds}" if poll.at_seconds else ""
+    response = redirect(f"{reverse('watch', args=[key])}{start}#poll-{poll.uuid}")
     _remember(response, signed_in(request), outcome)
     return response
 

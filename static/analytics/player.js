@@ -337,7 +337,6 @@
   const moment = document.getElementById("moment");
   const skip = document.createElement("button");
   skip.type = "button";
-  skip.className = "button button-quiet";
   skip.addEventListener("click", goOn);
   const ahead = new Set(list ? list.querySelectorAll("[data-poll][data-at][data-open]") : []);
   const waiting = [];
@@ -374,21 +373,33 @@
     poll.hidden = false;
     document.getElementById("asked").replaceChildren(poll);
     moment.hidden = false;
-    offerSkip("Skip");
+    offer("Skip");
     poll.querySelector("h3").focus();
     poll.scrollIntoView({ block: "nearest" });
   }
 
-  function offerSkip(label) {
+  function offer(label) {
     skip.textContent = label;
     const beside = shown.querySelector(".actions");
-    if (beside) beside.append(skip);
-    else shown.append(skip);
+    // "Answer again" of a right answer is folded up: there nobody would find it.
+    const isBeside = beside && !beside.closest("details");
+    skip.className = isBeside ? "button button-quiet" : "button";
+    if (isBeside) beside.append(skip);
+    else shown.querySelector(".poll-status").after(skip);
+  }
+
+  // The result is read out with the button, as what it is about.
+  function offerToContinue() {
+    offer("Continue");
+    skip.setAttribute("aria-describedby", shown.querySelector(".poll-said").id);
+    skip.focus();
+    shown.scrollIntoView({ block: "nearest" });
   }
 
   // What was asked stays below the video, to be answered or looked at later.
   function goOn() {
     skip.remove();
+    skip.removeAttribute("aria-describedby");
     list.append(shown);
     [...list.querySelectorAll("[data-poll]")].sort(byMoment).forEach((poll) => list.append(poll));
     shown = null;
@@ -435,7 +446,7 @@
       const place = document.getElementById(`poll-${poll}`);
       if (!place) continue;
       place.querySelector(".poll-status").textContent = "Your answer is kept on this page and sent as soon as it can be.";
-      if (place === shown) offerSkip("Continue watching");
+      if (place === shown) offer("Continue");
     }
   }
 
@@ -450,11 +461,14 @@
     holder.innerHTML = html;
     const fresh = holder.content.querySelector("[data-poll]");
     old.replaceWith(fresh);
-    if (asked) {
-      shown = fresh;
-      offerSkip(fresh.querySelector(".poll-error") ? "Skip" : "Continue watching");
+    const isTaken = !fresh.querySelector(".poll-error");
+    if (asked) shown = fresh;
+    if (asked && isTaken) {
+      offerToContinue();
+    } else {
+      if (asked) offer("Skip");
+      if (asked || focused) (fresh.querySelector("[aria-invalid]") || fresh.querySelector("h3")).focus();
     }
-    if (asked || focused) (fresh.querySelector("[aria-invalid]") || fresh.querySelector("h3")).focus();
     if (!moment.contains(fresh)) tidyList();
   }
 

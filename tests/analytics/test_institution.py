@@ -126,6 +126,20 @@ def test_the_page_and_its_file_name_nobody(as_admin):
     assert section.course.code not in page
 
 
+def test_where_figures_are_hidden_the_course_says_so_and_the_page_says_why(as_admin):
+    term = watched("ALG1", 1, 9).term
+    watched("BOT1", 6, 6, term=term)
+    watched("GEO1", 10, 10, term=term)
+    page = page_of(as_admin, "/analytics/institution/")
+    assert [row[0] for row in table_in(page, "institution")][:3] == [
+        "ALG1 · 001 some figures hidden",
+        "BOT1 · 001 some figures hidden",
+        "GEO1 · 001",
+    ]
+    assert "other sections are hidden with them" in page
+    assert rows_of(as_admin, "/analytics/institution.csv")[0]["hidden"].startswith("Hidden: small groups")
+
+
 def test_one_query_however_many(as_admin, django_assert_num_queries):
     sections = [watched("ALG1", 2), watched("BOT1", 1)]
     for some in (sections[:1], sections):

@@ -125,7 +125,7 @@ def test_its_polls_and_no_others(lecture, people, section, as_instructor):
 
 def test_nothing_yet(lecture, as_instructor):
     page = page_of(as_instructor, f"/analytics/media/{lecture.pk}/")
-    assert "Nobody has watched this yet" in page
+    assert "No student has watched this yet" in page
     assert "No students are known" in page
     assert "<svg" not in page.partition("<main")[2]
 
@@ -141,6 +141,21 @@ def test_files(lecture, people, as_instructor):
     assert as_instructor.get(f"{address}/students.csv").status_code == 404
 
 
+def test_its_polls_are_a_file_sorted_as_the_page(lecture, section, as_instructor):
+    address = f"/analytics/media/{lecture.pk}/polls.csv"
+    assert rows_of(as_instructor, address) == []
+    for question in ("B?", "=A?"):
+        viewing.poll(lecture, question=question)
+    viewing.poll(viewing.media(section), question="Of another media?")
+
+    page = page_of(as_instructor, f"/analytics/media/{lecture.pk}/?polls_sort=question")
+
+    assert f'<a href="{address}?polls_sort=question">CSV<span class="visually-hidden"> of its polls' in page
+    assert [row["question"] for row in rows_of(as_instructor, address)] == ["B?", "'=A?"]
+    response = as_instructor.get(f"{address}?polls_sort=question")
+    assert b"".join(response.streaming_content).index(b"=A?") < 250
+
+
 def test_a_name_cannot_be_a_formula(lecture, section, as_instructor):
     viewing.student(section, name="=1+1")
     assert rows_of(as_instructor, f"/analytics/media/{lecture.pk}/not-watched.csv")[0]["name"] == "'=1+1"
@@ -149,7 +164,7 @@ def test_a_name_cannot_be_a_formula(lecture, section, as_instructor):
 @pytest.mark.parametrize("who", ["other_instructor", "admin", "scheduler", "outsider"])
 def test_a_foreign_media_does_not_exist(who, lecture, client, request):
     client.force_login(request.getfixturevalue(who))
-    for address in ("", "viewers.csv", "not-watched.csv"):
+    for address in ("", "viewers.csv", "not-watched.csv", "polls.csv"):
         assert client.get(f"/analytics/media/{lecture.pk}/{address}").status_code in (403, 404)
 
 

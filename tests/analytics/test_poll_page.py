@@ -143,7 +143,7 @@ def test_files(lecture, people, as_instructor):
 
 def test_nothing_yet(lecture, as_instructor):
     poll = viewing.poll(lecture)
-    assert "Nobody has answered this yet" in page_of(as_instructor, f"/analytics/polls/{poll.pk}/")
+    assert "No student has answered this yet" in page_of(as_instructor, f"/analytics/polls/{poll.pk}/")
 
 
 @pytest.mark.parametrize("who", ["other_instructor", "admin", "scheduler", "outsider"])

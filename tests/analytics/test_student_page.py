@@ -61,9 +61,9 @@ def test_what_was_seen_and_what_was_not(lectures, ada, as_instructor):
     page = page_of(as_instructor, address(ada))
 
     seen = table_in(page, "seen")
-    assert [row[:2] + row[3:5] for row in seen] == [
-        ["Week 1", "ALG1 · 001", "50 %", "1"],
-        ["Week 2", "ALG1 · 001", "–", "0"],
+    assert [row[:5] for row in seen] == [
+        ["Week 1", "ALG1 · 001", "1", "50 %", "Watched 0:00–5:00: 50 % 0:00–5:00"],
+        ["Week 2", "ALG1 · 001", "0", "0 %", "Not watched nothing"],
     ]
     assert "Watched 0:00–5:00: 50 %" in page
     words = words_of(page)
@@ -99,6 +99,35 @@ def test_files(lectures, ada, as_instructor):
     ]
     assert len(rows_of(as_instructor, address(ada, "own-answers.csv"))) == 2
     assert rows_of(as_instructor, address(ada, "active-days.csv"))[0]["views"] == "1"
+
+
+def test_every_table_leads_to_its_file_and_is_sorted_by_the_address(lectures, ada, as_instructor):
+    page = page_of(as_instructor, address(ada, "?seen_sort=-watched"))
+    for table in ("seen", "own-answers", "active-days"):
+        assert f'href="{address(ada, table)}.csv?seen_sort=-watched">CSV' in page
+
+    assert 'aria-sort="descending"><a href="?seen_sort=watched#seen">Watched' in page
+    for wanted, titles in (("watched", ["Week 2", "Week 1"]), ("-watched", ["Week 1", "Week 2"])):
+        page = page_of(as_instructor, address(ada, f"?seen_sort={wanted}"))
+        assert [row[0] for row in table_in(page, "seen")] == titles
+        file = as_instructor.get(address(ada, f"seen.csv?bom=0&seen_sort={wanted}"))
+        lines = b"".join(file.streaming_content).decode().splitlines()
+        assert [line.partition(",")[0] for line in lines[1:]] == titles
+
+
+def test_more_media_and_polls_cost_no_more_queries(lectures, ada, as_ada, section, django_assert_num_queries):
+    for _ in range(2):
+        for made in ("/my-viewing/", "/my-viewing/seen.csv"):
+            as_ada.get(made)
+        with django_assert_num_queries(PAGE):
+            page_of(as_ada, "/my-viewing/?seen_sort=title")
+        with django_assert_num_queries(FILE):
+            rows_of(as_ada, "/my-viewing/own-answers.csv")
+        for _ in range(3):
+            viewing.poll(viewing.media(section))
+
+
+PAGE, FILE = 18, 13
 
 
 # --- Who may --------------------------------------------------------------------------------------------
@@ -194,13 +223,44 @@ def test_nothing_of_others_is_there(lectures, as_ada, section):
     viewing.watched(lectures[1], ben, (0, 600))
     page = page_of(as_ada, "/my-viewing/")
     assert "Ben" not in page
-    assert table_in(page, "seen")[1][3:5] == ["–", "0"]
+    assert table_in(page, "seen")[1][2:4] == ["0", "0 %"]
 
 
 def test_who_is_on_no_roster_is_told_so(client, outsider):
     client.force_login(outsider)
     assert "No courses yet" in page_of(client, "/my-viewing/")
     assert "My viewing" not in client.get("/").content.decode()
+
+
+def test_their_own_tables_are_files_of_what_the_page_shows(lectures, ada, as_ada, section, other_section):
+    viewing.media(section, "Draft", published_at=None)
+    viewing.poll(lectures[1], question="=1+1")
+    Poll.objects.filter(question="Why sets?").update(results="never")
+    ben = viewing.student(section, name="Ben")
+    viewing.watched(lectures[1], ben, (0, 600))
+    page = page_of(as_ada, "/my-viewing/")
+    for table in ("seen", "own-answers", "active-days"):
+        assert f'href="/my-viewing/{table}.csv' in page
+
+    seen, answers, days = (
+        rows_of(as_ada, f"/my-viewing/{table}.csv") for table in ("seen", "own-answers", "active-days")
+    )
+
+    assert [(row["title"], row["watched"]) for row in seen] == [("Week 1", "50.0"), ("Week 2", "0.0")]
+    assert [(row["question"], row["latest"], row["correct"]) for row in answers] == [
+        ("Why sets?", "Choice b", ""),
+        ("Why groups?", "", ""),
+        ("'=1+1", "", ""),
+    ]
+    assert [row["views"] for row in days] == ["1"]
+    assert as_ada.get("/my-viewing/viewers.csv").status_code == 404
+    assert not StudentLook.objects.exists()
+
+
+def test_who_is_no_student_has_no_files_of_their_own(lectures, client, outsider, instructor, admin):
+    for user in (outsider, instructor, admin):
+        client.force_login(user)
+        assert client.get("/my-viewing/seen.csv").status_code == 404
 
 
 def test_students_find_it_on_their_home_page(lectures, as_ada):

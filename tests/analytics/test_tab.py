@@ -251,7 +251,7 @@ def test_without_a_link_the_page_says_so(signed_in, instructor):
     viewing.media(section, "Sets")
 
     page = page_of(signed_in)
-    assert "None of your sections is linked to an LMS course" in page
+    assert "They are not linked to an LMS course" in page
     assert "Sets" in page
 
 
@@ -263,8 +263,10 @@ def test_without_an_authorization_the_page_says_so_and_keeps_the_figures(signed_
     viewing.media(section, "Sets")
 
     page = page_of(signed_in)
-    assert "The LMS does not let echo_lms read just now" in page
+    assert "The LMS does not let echo_lms read who is enrolled" in page
     assert "Sets" in page
+    viewing.student(section)
+    assert "The LMS does not let echo_lms read just now" in page_of(signed_in)
 
 
 def test_without_media_views_or_students_the_page_says_so(signed_in, instructor):
@@ -276,7 +278,8 @@ def test_without_media_views_or_students_the_page_says_so(signed_in, instructor)
     viewing.media(section, "Sets")
 
     page = page_of(signed_in)
-    assert "Nobody has watched or answered anything here in these days." in page
+    assert page.count('class="notice') == 1
+    assert "Nobody has watched or answered anything in these days." in page
     assert "No students are known of these courses" in page
     assert table_in(page, "media")[0][0] == "Sets"
     viewing.student(section)

@@ -583,6 +583,7 @@ def test_results_after_answering(watcher, media):
     assert "You answered: Answer A" in text
     assert "All 5 answers" in text
     assert "80&nbsp;%" in text
+    assert "New answers, yours too, are counted within a minute." in text
 
 
 def test_what_others_answered_helps_with_no_next_attempt(watcher, media):

@@ -45,6 +45,45 @@ def test_nothing_is_found_by_axe_and_nothing_overflows(width, scheme, page, site
         assert page.evaluate("document.documentElement.scrollWidth") == width, query
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_shows_that_there_is_more_until_its_end(scheme, page, site, instructor, term, sign_in):
+    sign_in(page, instructor)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"{site}/analytics/?range=all")
+    media = page.get_by_role("region", name="Media")
+    media.evaluate("one => scrollTo(0, one.getBoundingClientRect().top + scrollY - 100)")
+    box = media.bounding_box()
+    assert box is not None
+
+    def pixel(x: float) -> bytes:
+        """Above the text of the heads."""
+        shot: bytes = page.screenshot(clip={"x": x, "y": box["y"] + 14, "width": 1, "height": 1})
+        return shot
+
+    edge, ground = box["x"] + box["width"] - 3, pixel(box["x"] + 30)
+    assert pixel(edge) != ground
+    media.evaluate("one => { one.scrollLeft = one.scrollWidth }")
+    assert pixel(edge) == ground
+
+
+def test_why_figures_of_the_institution_are_hidden_is_in_sight(page, site, admin, sign_in):
+    section = timetable.section(code="ALG1")
+    viewing.watched(viewing.media(section), viewing.student(section), (0, 60))
+    for _ in range(11):
+        viewing.student(section)
+    sign_in(page, admin)
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"{site}/analytics/institution/")
+    row = page.get_by_role("region", name="Sections").get_by_role("row").filter(has_text="ALG1")
+    row.scroll_into_view_if_needed()
+
+    expect(row.get_by_text("some figures hidden")).to_be_in_viewport(ratio=1)
+    box = row.bounding_box()
+    assert box is not None
+    assert box["height"] < 90
+
+
 @pytest.mark.parametrize("width", [1280, 320])
 def test_what_is_missing_is_said_without_faults(width, page, site, instructor, sign_in, axe):
     sign_in(page, instructor)

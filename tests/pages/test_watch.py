@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 
 from analytics import files
 from analytics.models import AnswerEvent
-from tests.support import timetable, watching
+from tests.support import timetable, viewing, watching
 from tests.support.watching import X, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -199,7 +200,7 @@ def test_offline_and_back_loses_nothing(opened, page, context, media):
     page.get_by_label("Answer B").check()
     page.get_by_role("button", name="Answer", exact=True).click()
     expect(page.get_by_text("Your answer is kept on this page")).to_be_visible()
-    page.get_by_role("button", name="Continue watching").click()
+    page.get_by_role("button", name="Continue").click()
     when(page, "v.currentTime > 4")
     pause(page)
     told = page.evaluate(
@@ -293,9 +294,10 @@ def test_a_poll_comes_at_its_moment_and_is_answered_by_keyboard(opened, media, a
     tab_to(page, page.get_by_role("button", name="Answer", exact=True))
     keys.press("Enter")
     expect(page.get_by_text("Right. You answered: Answer B")).to_be_visible()
-    expect(page.get_by_role("heading", name="What is a limit?")).to_be_focused()
+    going_on = page.get_by_role("button", name="Continue")
+    expect(going_on).to_be_focused()
+    expect(going_on).to_have_accessible_description("Right. You answered: Answer B")
     assert axe(page) == []
-    tab_to(page, page.get_by_role("button", name="Continue watching"))
     keys.press("Enter")
 
     expect(page.get_by_role("heading", name="Which ones?")).to_be_focused()
@@ -307,6 +309,40 @@ def test_a_poll_comes_at_its_moment_and_is_answered_by_keyboard(opened, media, a
         ["What is a limit?", "Which ones?"]
     )
     assert [event.response for event in AnswerEvent.objects.all()] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [("Answer B", "Right. You answered: Answer B"), ("Answer A", "Not right. You answered: Answer A")],
+)
+def test_after_an_answer_that_may_be_given_again_it_goes_on_with_one_key(choice, said, opened, media):
+    watching.poll(media, question="What is a limit?", at_seconds=2, attempts=0, results="answered")
+    page = opened()
+    play(page)
+    expect(page.get_by_role("heading", name="What is a limit?")).to_be_focused()
+    page.get_by_label(choice).check()
+    page.get_by_role("button", name="Answer", exact=True).click()
+
+    expect(page.get_by_text(said)).to_be_visible()
+    expect(page.get_by_role("button", name="Continue")).to_be_focused()
+    assert page.evaluate("document.querySelector('video').paused")
+    page.keyboard.press("Enter")
+    when(page, "!v.paused && v.currentTime > 3")
+    expect(page.locator("video")).to_be_focused()
+
+
+def test_the_bars_of_a_result_begin_and_end_below_each_other(opened, media, section):
+    poll = watching.poll(media, results="answered")
+    for response in "b" * 24 + "a":
+        viewing.answered(poll, viewing.student(section), response)
+    page = opened()
+    page.get_by_label("Answer B").check()
+    page.get_by_role("button", name="Answer", exact=True).click()
+
+    expect(page.get_by_text("96 %", exact=True)).to_be_visible()
+    boxes = [one.bounding_box() for one in page.locator("meter").all()]
+    assert len(boxes) == 3
+    assert len({(box["x"], box["width"]) for box in boxes if box}) == 1
 
 
 def test_what_is_no_answer_is_told_in_its_place(opened, media):
@@ -362,6 +398,7 @@ def test_without_script(browser, site, media, student, sign_in):
 
     expect(page.locator(f"#poll-{poll.uuid}").get_by_text("Your answer is counted.")).to_be_visible()
     expect(page.get_by_role("button", name="Answer", exact=True)).to_have_count(0)
+    expect(page.locator("source")).to_have_attribute("src", re.compile("#t=30$"))  # where it was asked
     assert AnswerEvent.objects.get().response == "b"
     context.close()
 

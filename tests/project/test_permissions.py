@@ -126,6 +126,7 @@ TABLE: dict[str, Row] = {
     "student_file": row((SIGN_IN, 403, 404, 403, 404), "learner", "seen"),
     "section_figures": row((SIGN_IN, 403, 404, 403, 200), "section"),
     "my_viewing": row(SIGNED_IN),
+    "my_viewing_file": row((SIGN_IN, 404, 404, 404, 404), "seen"),  # who is no student has none
     # Students and instructors of the section: tests/analytics/test_watch.py. Others find nothing.
     "watch": row((SIGN_IN, 404, 404, 404, 200), "media"),
     "watch_video": row((SIGN_IN, 404, 404, 404, 404), "media"),
