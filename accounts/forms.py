@@ -81,7 +81,7 @@ class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # g
 
 
 def _explain_usable_password(form: forms.BaseForm) -> None:
-    """Django's own words speak of other ways to sign in; there is none here. Without a password there is no choice."""
+    """Django's own words speak of other ways to sign in; there is none here. Asked of those with a password."""
     if "usable_password" in form.fields:
         usable = form.fields["usable_password"]
         usable.label = "Sign-in with a password"
