@@ -66,7 +66,10 @@ class EventSourceAdmin(admin.ModelAdmin[EventSource]):
             secret = sources.renew(source)
             self.log_change(request, source, "Made a new secret.")
             return self._with_secret(request, source, secret)
-        return self._confirm(request, source, "Make a new secret")
+        what = (
+            f"The secret that {source.name} uses now ends at once: it can send nothing until it has the new one."
+        )
+        return self._confirm(request, source, "Make a new secret", what)
 
     def revoke(self, request: HttpRequest, key: int) -> HttpResponse:
         source = self._changed(request, key)
@@ -75,16 +78,18 @@ class EventSourceAdmin(admin.ModelAdmin[EventSource]):
             self.log_change(request, source, "Revoked the credentials.")
             messages.success(request, f"{source.name} can send nothing any more. What it sent stays.")
             return redirect("admin:analytics_eventsource_changelist")
-        return self._confirm(request, source, "Revoke")
+        what = f"{source.name} can send nothing any more, from the next request on. What it sent stays."
+        return self._confirm(request, source, "Revoke", what)
 
     def _changed(self, request: HttpRequest, key: int) -> EventSource:
         return get_object_or_404(self.get_queryset(request), pk=key)
 
-    def _confirm(self, request: HttpRequest, source: EventSource, action: str) -> HttpResponse:
+    def _confirm(self, request: HttpRequest, source: EventSource, action: str, what: str) -> HttpResponse:
         context = self.admin_site.each_context(request) | {
             "title": f"{action}: {source.name}",
             "source": source,
             "action": action,
+            "what": what,
             "opts": self.opts,
         }
         return TemplateResponse(request, f"{FOLDER}/confirm.html", context)

@@ -91,8 +91,7 @@ FROM analytics_statement statement WHERE statement.id = void.voided_by
 
 def tell_about_and_refers(apps: Any, _schema_editor: Any) -> None:
     """Of statements that are there, from what they say."""
-    # Pure rules, without models of today.
-    from analytics.statements import Malformed, read  # noqa: PLC0415
+    from analytics.statements import Malformed, read  # noqa: PLC0415 - only here; pure rules, no models of today
 
     statements = apps.get_model("analytics", "Statement").objects
     for batch in apps.get_model("analytics", "StatementBatch").objects.order_by("id").iterator(chunk_size=100):

@@ -709,9 +709,12 @@ def test_renewing_and_revoking_ask_first(client, admin):
     source, _ = credentials()
     before = bytes(source.secret_digest)
     client.force_login(admin)
-    for step in ("renew", "revoke"):
-        address = f"/admin/analytics/eventsource/{source.pk}/{step}/"
-        assert "<form" in client.get(address).content.decode()
+    asked = {"renew": ("until it has the new one", "Make a new secret"), "revoke": ("What it sent stays", "Revoke")}
+    for step, (what, action) in asked.items():
+        page = client.get(f"/admin/analytics/eventsource/{source.pk}/{step}/").content.decode()
+        assert what in page
+        assert f'<button type="submit" class="button default">{action}</button>' in page
+        assert f'href="/admin/analytics/eventsource/{source.pk}/change/"' in page
         source.refresh_from_db()
         assert (bytes(source.secret_digest), source.is_active) == (before, True)
     answer = client.post(f"/admin/analytics/eventsource/{source.pk}/renew/")

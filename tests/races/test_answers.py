@@ -6,12 +6,13 @@ import threading
 import uuid
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from analytics import answering
 from analytics.answering import Refused
 from analytics.models import AnswerEvent
 from tests.support import timetable, watching
+from tests.support.threads import wait_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,13 +36,7 @@ def test_one_attempt_stays_one(person):
     with transaction.atomic():
         answering.answer(poll, user, ["a"], key=uuid.uuid4())
         other.start()
-        with connection.cursor() as cursor:
-            waiting = 0
-            while other.is_alive() and not waiting:
-                other.join(0.01)
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                waiting = cursor.fetchone()[0]
-        assert other.is_alive(), outcome
+        wait_for_a_lock(other)
     other.join(timeout=30)
 
     assert outcome == ["You have answered this question."]

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 import time_machine
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from accounts.models import User
 from schedules import captures, linking, scheduling
@@ -17,6 +17,7 @@ from schedules.linking import Order, Overtaken, Person
 from schedules.models import Capture, CaptureSchedule, Section
 from schedules.scheduling import TooLate
 from tests.support import timetable
+from tests.support.threads import wait_for_a_lock
 from tests.support.timetable import MONDAY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,13 +42,7 @@ class Meanwhile(threading.Thread):
     def start_and_wait(self):
         """Starts it and returns when it waits for a lock that this thread's transaction has."""
         self.start()
-        with connection.cursor() as cursor:
-            waiting = 0
-            while self.is_alive() and not waiting:
-                self.join(0.01)
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                waiting = cursor.fetchone()[0]
-        assert self.is_alive(), self.outcome
+        wait_for_a_lock(self)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ import threading
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from analytics import documents, erasure
 from analytics.documents import Changed, Conditions, Place, Sent
 from analytics.models import Document, Learner
 from analytics.statements import Person
+from tests.support.threads import wait_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLACE = Place("https://media.example.edu/lecture", Person("mbox", "ada@example.edu"))
@@ -38,16 +39,6 @@ def in_a_thread(outcome: list[Any], action: Any, *arguments: Any) -> threading.T
     thread = threading.Thread(target=run)
     thread.start()
     return thread
-
-
-def wait_for_a_lock(thread: threading.Thread) -> None:
-    with connection.cursor() as cursor:
-        waiting = 0
-        while thread.is_alive() and not waiting:
-            thread.join(0.01)
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            waiting = cursor.fetchone()[0]
-    assert thread.is_alive()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from django.test import Client
 from analytics import erasure, identities, ingest, retrieval, sources
 from analytics.models import AttachedFile, Identity, Learner, Statement
 from tests.analytics.test_attachments import file, send, spoken_of
+from tests.support.threads import wait_for_a_lock
 from tests.support.xapi import Sender, credentials, statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,16 +30,6 @@ def in_a_thread(outcome: list[Any], action: Callable[[], Any]) -> threading.Thre
     thread = threading.Thread(target=run)
     thread.start()
     return thread
-
-
-def wait_for_a_lock(thread: threading.Thread) -> None:
-    with connection.cursor() as cursor:
-        waiting = 0
-        while thread.is_alive() and not waiting:
-            thread.join(0.01)
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            waiting = cursor.fetchone()[0]
-    assert thread.is_alive()
 
 
 def test_whoever_is_being_erased_is_waited_for_and_met_as_somebody_new():
