@@ -709,8 +709,8 @@ def test_renewing_and_revoking_ask_first(client, admin):
     source, _ = credentials()
     before = bytes(source.secret_digest)
     client.force_login(admin)
-    asked = {"renew": ("until it has the new one", "Make a new secret"), "revoke": ("What it sent stays", "Revoke")}
-    for step, (what, action) in asked.items():
+    renew = ("renew", "until it has the new one", "Make a new secret")
+    for step, what, action in (renew, ("revoke", "What it sent stays", "Revoke")):
         page = client.get(f"/admin/analytics/eventsource/{source.pk}/{step}/").content.decode()
         assert what in page
         assert f'<button type="submit" class="button default">{action}</button>' in page
